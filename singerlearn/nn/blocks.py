@@ -1,0 +1,105 @@
+"""Convolutional blocks of the paper (section 2.1, Figure 2).
+
+A block maps (batch, in_channels, bands, frames) to (batch, out_channels, bands,
+frames). Its convolutions keep bands and frames; pooling happens between blocks.
+The widths and the shortcut's projection are not in the text: they are what the
+paper's parameter counts imply.
+"""
+
+from torch import nn
+
+__all__ = ["BLOCKS", "ResNeXtBlock", "VanillaBlock", "convolution"]
+
+
+def convolution(in_channels, out_channels, kernel_size, groups=1):
+    """Convolution, ReLU and batch norm, in this order as the paper has it.
+
+    Bands and frames are kept. An even kernel needs one zero more on one side than on
+    the other, and the far side gets it.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        Channels before and after.
+    kernel_size : int
+        Side of the square kernel.
+    groups : int, default=1
+        Groups of channels that are convolved apart from each other.
+
+    Returns
+    -------
+    layers : torch.nn.Sequential
+        (batch, in_channels, bands, frames) to (batch, out_channels, bands, frames).
+    """
+    near, far = (kernel_size - 1) // 2, kernel_size // 2
+    layers = [
+        nn.Conv2d(in_channels, out_channels, kernel_size, padding=near, groups=groups),
+        nn.ReLU(inplace=True),
+        nn.BatchNorm2d(out_channels),
+    ]
+    if far > near:
+        layers.insert(0, nn.ZeroPad2d((0, far - near, 0, far - near)))
+    return nn.Sequential(*layers)
+
+
+class VanillaBlock(nn.Sequential):
+    """Two 5 x 5 convolutions: y = g(f(x)).
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        Channels before and after the block.
+    """
+
+    def __init__(self, in_channels, out_channels):
+        super().__init__(
+            convolution(in_channels, out_channels, 5),
+            convolution(out_channels, out_channels, 5),
+        )
+
+
+class ResNeXtBlock(nn.Module):
+    """Bottleneck of half the channels with a grouped 5 x 5: y = x + f(g(h(x))).
+
+    The shortcut is a 1 x 1 projection where the channels change, else the identity.
+    A cardinality of 1 is the ResNet block.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        Channels before and after the block.
+    cardinality : int, default=1
+        Number of groups of the 5 x 5 convolution.
+
+    Raises
+    ------
+    ValueError
+        If half of `out_channels` cannot be cut into `cardinality` groups.
+    """
+
+    def __init__(self, in_channels, out_channels, cardinality=1):
+        super().__init__()
+        if cardinality < 1 or out_channels % (2 * cardinality):
+            raise ValueError(
+                f"the bottleneck of a block has half of its filters, in groups: "
+                f"{out_channels} filters cannot be halved and cut into "
+                f"cardinality={cardinality} groups"
+            )
+        width = out_channels // 2
+        self.bottleneck = nn.Sequential(
+            convolution(in_channels, width, 1),
+            convolution(width, width, 5, groups=cardinality),
+            convolution(width, out_channels, 1),
+        )
+        self.shortcut = (
+            nn.Identity()
+            if in_channels == out_channels
+            else nn.Conv2d(in_channels, out_channels, 1)
+        )
+
+    def forward(self, x):
+        """Add what the bottleneck makes of `x` to `x`."""
+        return self.shortcut(x) + self.bottleneck(x)
+
+
+BLOCKS = {"vanilla": VanillaBlock, "resnet": ResNeXtBlock, "resnext": ResNeXtBlock}

@@ -1,0 +1,236 @@
+"""The network of the paper: convolutions, aggregation over time, dense head, output."""
+
+from itertools import groupby
+from typing import NamedTuple
+
+from torch import nn
+
+from singerlearn.nn.aggregation import AGGREGATIONS, Attention
+from singerlearn.nn.blocks import BLOCKS, convolution
+
+__all__ = ["ParameterCount", "SingerNet"]
+
+# The spectrograms lie in [0, 60] dB. Divided by 60 they lie in [0, 1], for which the
+# initial weights and the learning rate are made. A constant, so that loudness within
+# a recording keeps its meaning and a model needs no statistics of its training set.
+DB_RANGE = 60.0
+
+
+class ParameterCount(NamedTuple):
+    """Size of a network as the paper counts it: 4 numbers a batch-norm channel.
+
+    The scale, the shift and the running mean and variance of a channel are all
+    counted, as the paper's framework does.
+
+    Attributes
+    ----------
+    convolution : int
+        The convolutions and their batch norms ("conv" in Tables 1 and 2).
+    output : int
+        The output layer.
+    total : int
+        Everything ("total" in Table 2; Table 1 leaves the output layer out, that is
+        total - output).
+    """
+
+    convolution: int
+    output: int
+    total: int
+
+
+class SingerNet(nn.Module):
+    """Convolutional network that hears one chunk (section 2, Figures 1 and 6).
+
+    A 10 x 10 convolution, then stages of blocks; a 2 x 2 max pool after the first and
+    after each stage, a stage being a run of blocks with equal filters. Channels and
+    bands are then laid side by side, the frames aggregated, and dense layers with ReLU
+    and dropout lead to a linear output.
+
+    Fastest with ``net.to(memory_format=torch.channels_last)``.
+
+    Parameters
+    ----------
+    n_bands, chunk_frames : int
+        Shape of a chunk. Every pool halves both, rounding down.
+    n_outputs : int
+        Number of singers, or dimensions of an embedding.
+    block : {"vanilla", "resnet", "resnext"}, default="resnext"
+        Kind of the blocks: two 5 x 5 convolutions, a bottleneck with a shortcut, or
+        the same with a grouped convolution.
+    cardinality : int, default=4
+        Groups of a resnext block; the other kinds have none.
+    filters : sequence of int, default=(64, 128)
+        Channels as the paper's tables list them: of the convolution layer, then of
+        each block. The paper's shallow networks have one block, its deep ones six,
+        such as (32, 64, 64, 64, 128, 128, 128).
+    aggregation : {"none", "max", "average", "attention"}, default="average"
+        How the frames become one vector.
+    dense : sequence of int, default=(1024, 1024, 1024)
+        Units of the dense layers; () for none.
+    dropout : float, default=0.1
+        Share of a dense layer's output that is dropped in training.
+
+    Raises
+    ------
+    ValueError
+        If nothing of the chunk is left after the pools, a name is unknown, or the
+        filters do not fit the block.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from singerlearn.nn import SingerNet
+    >>> net = SingerNet(96, 256, n_outputs=46, filters=(8, 16), dense=(32,)).eval()
+    >>> net(torch.zeros(2, 96, 256)).shape
+    torch.Size([2, 46])
+    >>> net.embed(torch.zeros(2, 96, 256)).shape
+    torch.Size([2, 32])
+    """
+
+    def __init__(
+        self,
+        n_bands,
+        chunk_frames,
+        n_outputs,
+        *,
+        block="resnext",
+        cardinality=4,
+        filters=(64, 128),
+        aggregation="average",
+        dense=(1024, 1024, 1024),
+        dropout=0.1,
+    ):
+        super().__init__()
+        make_block = _choose("block", block, BLOCKS)
+        make_aggregation = _choose("aggregation", aggregation, AGGREGATIONS)
+        options = {"cardinality": cardinality} if block == "resnext" else {}
+        filters = tuple(filters)
+        if not filters or min(filters) < 1:
+            raise ValueError(
+                f"filters={filters!r} needs at least one number, each of 1 or more: "
+                "the channels of the convolution layer, then of each block"
+            )
+
+        channels, *blocks = filters
+        layers = [convolution(1, channels, 10), nn.MaxPool2d(2)]
+        n_pools = 1
+        for _, stage in groupby(blocks):
+            for out_channels in stage:
+                layers.append(make_block(channels, out_channels, **options))
+                channels = out_channels
+            layers.append(nn.MaxPool2d(2))
+            n_pools += 1
+        bands, frames = n_bands // 2**n_pools, chunk_frames // 2**n_pools
+        if bands < 1 or frames < 1:
+            raise ValueError(
+                f"filters={filters!r} makes {n_pools} pools that halve a chunk each, "
+                f"and of {n_bands} bands x {chunk_frames} frames nothing is left: "
+                f"needs at least {2**n_pools} x {2**n_pools}"
+            )
+        self.convolutions = nn.Sequential(*layers)
+        self.aggregate = make_aggregation(channels * bands, frames)
+
+        layers, width = [], self.aggregate.out_features
+        for units in dense:
+            layers += [nn.Linear(width, units), nn.ReLU(), nn.Dropout(dropout)]
+            width = units
+        self.dense = nn.Sequential(*layers)
+        self.output = nn.Linear(width, n_outputs)
+
+    def forward(self, chunks):
+        """Raw output: logits of the singers, or the embedding.
+
+        Parameters
+        ----------
+        chunks : torch.Tensor of shape (batch, n_bands, chunk_frames)
+            Spectrograms in dB, in [0, 60].
+
+        Returns
+        -------
+        outputs : torch.Tensor of shape (batch, n_outputs)
+        """
+        return self.output(self.embed(chunks))
+
+    def embed(self, chunks):
+        """Output of the last dense layer.
+
+        Parameters
+        ----------
+        chunks : torch.Tensor of shape (batch, n_bands, chunk_frames)
+            Spectrograms in dB, in [0, 60].
+
+        Returns
+        -------
+        embeddings : torch.Tensor of shape (batch, dense[-1])
+            Of the aggregation's width where there are no dense layers.
+        """
+        return self.dense(self.aggregate(self.frames(chunks)))
+
+    def frames(self, chunks):
+        """What the convolutions make of each frame, before the aggregation.
+
+        Parameters
+        ----------
+        chunks : torch.Tensor of shape (batch, n_bands, n_frames)
+            Spectrograms in dB, in [0, 60]; of any length.
+
+        Returns
+        -------
+        frames : torch.Tensor of shape (batch, channels * bands, frames)
+            Bands and frames as the pools leave them.
+        """
+        h = self.convolutions(chunks.unsqueeze(1) / DB_RANGE)
+        return h.flatten(1, 2)  # (batch, channels * bands, frames)
+
+    def attention_weights(self, chunks):
+        """Weight that attention gives to each frame.
+
+        Parameters
+        ----------
+        chunks : torch.Tensor of shape (batch, n_bands, chunk_frames)
+            Spectrograms in dB, in [0, 60].
+
+        Returns
+        -------
+        weights : torch.Tensor of shape (batch, frames after the pools)
+            Positive; each row sums to 1.
+
+        Raises
+        ------
+        ValueError
+            If the network aggregates otherwise.
+        """
+        if not isinstance(self.aggregate, Attention):
+            raise ValueError(
+                "only a network with aggregation='attention' has attention weights; "
+                f"this one has {type(self.aggregate).__name__}"
+            )
+        return self.aggregate.weights(self.frames(chunks))
+
+    def count_parameters(self):
+        """Size of the network as the paper counts it.
+
+        Returns
+        -------
+        count : ParameterCount
+            Named tuple of `convolution`, `output` and `total`.
+        """
+        return ParameterCount(
+            convolution=_count(self.convolutions),
+            output=_count(self.output),
+            total=_count(self),
+        )
+
+
+def _choose(parameter, name, choices):
+    """Look up a name, or say which names there are."""
+    if name not in choices:
+        raise ValueError(f"{parameter}={name!r} is not one of {', '.join(choices)}")
+    return choices[name]
+
+
+def _count(module):
+    """Numbers in the parameters and running statistics of a module."""
+    # Integers are torch's own: batch norm counts the batches it has seen.
+    state = module.state_dict().values()
+    return sum(values.numel() for values in state if values.is_floating_point())
