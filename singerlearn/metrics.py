@@ -1,0 +1,106 @@
+"""Figures of merit: arrays in, numbers out.
+
+Conventions
+-----------
+A recording is one entry of ``y_true``, the singer who is heard on it. What an
+estimator says about its chunks (or clips) is one array of labels a recording, as
+``predict_chunks`` returns it.
+
+An accuracy is the share of right answers, in [0, 1], higher is better. *Recording
+accuracy* counts every recording once, *chunk accuracy* every chunk, so that a long
+recording counts more than a short one. The paper does not say which of the two its
+Table 1 shows; we report both.
+
+Malformed input raises ValueError; nothing returns NaN.
+"""
+
+import numpy as np
+
+__all__ = ["chunk_accuracy", "recording_accuracy"]
+
+
+def recording_accuracy(y_true, y_pred):
+    """Share of the recordings whose predicted singer is right.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_recordings,)
+        The singer of each recording.
+    y_pred : array-like of shape (n_recordings,)
+        The singer that was predicted, as ``predict`` returns it.
+
+    Returns
+    -------
+    accuracy : float in [0, 1]
+
+    Raises
+    ------
+    ValueError
+        If there are no recordings, or the lengths differ.
+
+    Examples
+    --------
+    >>> from singerlearn.metrics import recording_accuracy
+    >>> recording_accuracy(["Ann", "Bob"], ["Ann", "Ann"])
+    0.5
+    """
+    y_true = _check_singers(y_true, y_pred, "y_pred")
+    y_pred = np.asarray(y_pred)
+    if y_pred.ndim != 1:
+        raise ValueError(
+            f"y_pred has shape {y_pred.shape} but holds one label a recording"
+        )
+    return float(np.mean(y_true == y_pred))
+
+
+def chunk_accuracy(y_true, y_pred_chunks):
+    """Share of all chunks whose predicted singer is that of their recording.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_recordings,)
+        The singer of each recording.
+    y_pred_chunks : list of n_recordings array-likes of shape (n_chunks,)
+        The singer that was predicted for each chunk, as ``predict_chunks`` returns it.
+        Recordings may differ in their number of chunks.
+
+    Returns
+    -------
+    accuracy : float in [0, 1]
+
+    Raises
+    ------
+    ValueError
+        If there are no recordings, the lengths differ, or a recording has no chunks.
+
+    Examples
+    --------
+    >>> from singerlearn.metrics import chunk_accuracy
+    >>> chunk_accuracy(["Ann", "Bob"], [["Ann", "Ann", "Bob"], ["Bob"]])
+    0.75
+    """
+    y_true = _check_singers(y_true, y_pred_chunks, "y_pred_chunks")
+    y_pred_chunks = [np.asarray(labels) for labels in y_pred_chunks]
+    for i, labels in enumerate(y_pred_chunks):
+        if labels.ndim != 1 or len(labels) == 0:
+            raise ValueError(
+                f"y_pred_chunks[{i}] has shape {labels.shape} but holds the labels of "
+                "one or more chunks; pass what predict_chunks returns"
+            )
+    n_chunks = [len(labels) for labels in y_pred_chunks]
+    return float(np.mean(np.repeat(y_true, n_chunks) == np.concatenate(y_pred_chunks)))
+
+
+def _check_singers(y_true, predictions, name):
+    """Return `y_true` as an array that has one entry a prediction, at least one."""
+    y_true = np.asarray(y_true)
+    if y_true.ndim != 1 or len(y_true) == 0:
+        raise ValueError(
+            f"y_true has shape {y_true.shape} but holds the singer of each of one or "
+            "more recordings"
+        )
+    if len(y_true) != len(predictions):
+        raise ValueError(
+            f"y_true holds {len(y_true)} recordings but {name} {len(predictions)}"
+        )
+    return y_true
