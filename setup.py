@@ -1,0 +1,50 @@
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+extras = {
+    "plots": ["matplotlib>=3.8"],
+    "m4a": ["av>=12"],
+    "docs": ["sphinx>=7", "numpydoc>=1.6", "matplotlib>=3.8"],
+    "test": [
+        "av>=12",
+        "hypothesis>=6.90",
+        "matplotlib>=3.8",
+        "numpydoc>=1.6",
+        "pandas>=2.0",
+        "pytest>=8",
+        "pytest-xdist>=3.5",
+        "ruff>=0.6",
+    ],
+}
+
+setup(
+    name="singerlearn",
+    version="0.1.0.dev0",
+    description="Learns who is singing: scikit-learn estimators over recordings",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="BSD-3-Clause",
+    python_requires=">=3.10",
+    packages=find_packages(include=["singerlearn", "singerlearn.*"]),
+    install_requires=[
+        "joblib>=1.3",
+        "librosa>=0.10.2",
+        "numpy>=1.26",
+        "scikit-learn>=1.6",
+        "scipy>=1.11",
+        "skorch>=1.1",
+        "soundfile>=0.12.1",
+        "soxr>=0.3.7",
+        "torch>=2.5",
+        "tqdm>=4.60",
+    ],
+    extras_require=extras,
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Intended Audience :: Science/Research",
+        "License :: OSI Approved :: BSD License",
+        "Programming Language :: Python :: 3",
+        "Topic :: Multimedia :: Sound/Audio :: Analysis",
+    ],
+)

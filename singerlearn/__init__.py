@@ -1,0 +1,36 @@
+"""Learn who is singing: scikit-learn estimators over recordings of singing voices.
+
+One sample is one recording: X has one entry a recording, y one label. Torch, skorch,
+librosa and matplotlib are imported by the first name that needs them.
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0.dev0"
+
+_WHERE = {
+    "AttentionDisplay": "display",
+    "CQTChunker": "features",
+    "ClipClassifier": "baseline",
+    "HandcraftedFeatures": "features",
+    "MelChunker": "features",
+    "SingerNetClassifier": "classifier",
+    "TrainingCurveDisplay": "display",
+    "make_svm_baseline": "baseline",
+}
+_ROOMS = {"datasets", "metrics", "nn"} | set(_WHERE.values())
+
+__all__ = sorted(_WHERE)
+
+
+def __getattr__(name):
+    """Import a public name, or a module of the package, when it is first asked for."""
+    if name in _WHERE:
+        return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+    if name in _ROOMS:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__, *_ROOMS})

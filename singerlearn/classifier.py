@@ -1,0 +1,343 @@
+"""Who is singing: a network over Mel chunks as a scikit-learn classifier."""
+
+import numpy as np
+from scipy.special import softmax
+from sklearn.base import (
+    ClassifierMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+)
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+)
+from torch import nn
+
+from singerlearn.features import as_chunks
+from singerlearn.training import NetOverChunks
+
+
+class SingerNetClassifier(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, NetOverChunks
+):
+    """Names the singer of a recording with the paper's convolutional networks.
+
+    The network sees chunks of about six seconds; a recording's probabilities are the
+    mean over its chunks. The defaults give a good model on a few hundred recordings in
+    minutes on a laptop; :meth:`paper` gives the regime of the paper.
+
+    Parameters
+    ----------
+    chunker : transformer, default=None
+        Turns raw recordings into chunks; None stands for ``MelChunker()``. Not used on
+        recordings that come chunked.
+    block : {"resnext", "resnet", "vanilla"}, default="resnext"
+        Convolutional block (paper, Figure 2).
+    cardinality : int, default=4
+        Groups of a ResNeXt block's 5 × 5 convolution.
+    filters : tuple of int, default=(32, 64, 128)
+        Channels of the first layer and of each block, as in the column of the
+        paper's Table 1: its shallow networks are (64, 128).
+    aggregation : {"average", "max", "attention", "none"}, default="average"
+        How the frames of a chunk become one vector (paper, section 2.2).
+    dense : tuple of int, default=(1024, 1024, 1024)
+        Units of the dense layers after the aggregation.
+    dropout : float, default=0.1
+        Share of units dropped after each dense layer.
+    lr : float, default=1e-3
+        Learning rate of Adam; the highest one, if it follows a schedule.
+    lr_schedule : {"one-cycle"} or None, default="one-cycle"
+        How the learning rate moves from epoch to epoch; None keeps it constant.
+    weight_decay : float, default=1e-6
+        L2 regularisation of every learnable weight.
+    max_epochs : int, default=30
+        Passes over the chunks, at most.
+    batch_size : int, default=32
+        Chunks in a step.
+    early_stopping : bool, default=False
+        Whether to set validation recordings aside, to stop when their loss no longer
+        improves, and to restore the best weights. They are drawn by recording, before
+        chunks exist: one at random of each singer who has at least two.
+    check_every : int, default=1
+        Epochs between two early-stopping tests.
+    patience : int, default=10
+        Epochs without improvement after which training stops.
+    min_improvement : float, default=0.005
+        Share by which the validation loss must fall to count as an improvement.
+    callbacks : list of skorch.callbacks.Callback, default=None
+        Further callbacks of the skorch net; copied by `fit`.
+    device : str, default="auto"
+        Where to train: "cpu", "cuda", ...; "auto" takes a GPU where there is one.
+    random_state : int, RandomState or None, default=None
+        Governs initial weights, validation recordings, order of chunks and dropout: on
+        the same CPU the same seed gives the same weights, bit for bit.
+    verbose : int, default=1
+        1 shows a progress bar with the time left, 0 nothing.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The singers' names, sorted.
+    net_ : skorch.NeuralNet
+        The trained net; ``net_.module_`` is the :class:`~singerlearn.nn.SingerNet`.
+    history_ : skorch.history.History
+        One row an epoch: ``train_loss``, ``valid_loss`` if there is one, ``dur``.
+    validation_indices_ : ndarray of shape (n_validation_recordings,)
+        Recordings of `fit` that were set aside for early stopping.
+    n_features_in_ : int
+        Bands of the spectrograms.
+    front_end_ : dict or None
+        How the spectrograms were made; later recordings must be made alike.
+
+    See Also
+    --------
+    singerlearn.baseline.make_svm_baseline : The classical baseline, on the same input.
+
+    References
+    ----------
+    "Learning audio features for singer identification and embedding", sections 2
+    and 3.4.
+
+    Examples
+    --------
+    >>> from singerlearn import SingerNetClassifier
+    >>> from singerlearn.datasets import make_singers
+    >>> X, y = make_singers(n_singers=2, n_songs=2, random_state=0, return_X_y=True)
+    >>> net = SingerNetClassifier(filters=(4, 8), dense=(16,), max_epochs=2, verbose=0)
+    >>> net.fit(X, y).predict_proba(X).shape
+    (4, 2)
+    """
+
+    def __init__(
+        self,
+        *,
+        chunker=None,
+        block="resnext",
+        cardinality=4,
+        filters=(32, 64, 128),
+        aggregation="average",
+        dense=(1024, 1024, 1024),
+        dropout=0.1,
+        lr=1e-3,
+        lr_schedule="one-cycle",
+        weight_decay=1e-6,
+        max_epochs=30,
+        batch_size=32,
+        early_stopping=False,
+        check_every=1,
+        patience=10,
+        min_improvement=0.005,
+        callbacks=None,
+        device="auto",
+        random_state=None,
+        verbose=1,
+    ):
+        self.chunker = chunker
+        self.block = block
+        self.cardinality = cardinality
+        self.filters = filters
+        self.aggregation = aggregation
+        self.dense = dense
+        self.dropout = dropout
+        self.lr = lr
+        self.lr_schedule = lr_schedule
+        self.weight_decay = weight_decay
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.early_stopping = early_stopping
+        self.check_every = check_every
+        self.patience = patience
+        self.min_improvement = min_improvement
+        self.callbacks = callbacks
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @classmethod
+    def paper(cls, **parameters):
+        """Return a classifier in the paper's regime (section 3.3), to the letter.
+
+        Shallow ResNeXt with attention, Adam at a constant 1e-4, L2 1e-6, batches of 32,
+        dropout 0.1; every 50 epochs a test on one validation recording of each singer,
+        patience 300 epochs, an improvement counts from 0.5 % on.
+
+        Parameters
+        ----------
+        **parameters
+            What shall differ, such as ``block="vanilla"`` for another row of Table 1.
+
+        Returns
+        -------
+        SingerNetClassifier
+            Not fitted.
+        """
+        regime = dict(
+            block="resnext",
+            cardinality=4,
+            filters=(64, 128),
+            aggregation="attention",
+            dense=(1024, 1024, 1024),
+            dropout=0.1,
+            lr=1e-4,
+            lr_schedule=None,
+            weight_decay=1e-6,
+            batch_size=32,
+            early_stopping=True,
+            check_every=50,
+            patience=300,
+            min_improvement=0.005,
+            # The paper names no limit: its training ends by the early-stopping test.
+            max_epochs=100_000,
+        )
+        return cls(**(regime | parameters))
+
+    def fit(self, X, y, groups=None, sample_weight=None):
+        """Train the network.
+
+        Interrupted from the keyboard after the first epoch, it warns and keeps the
+        best model so far.
+
+        Parameters
+        ----------
+        X : list of n_recordings recordings or Chunks
+            Paths, waveforms or (waveform, sampling_rate) pairs, or what a chunker made
+            of them.
+        y : array-like of shape (n_recordings,)
+            The singer of each recording.
+        groups : array-like of shape (n_recordings,), default=None
+            Recordings of one group, a song or a session say, stay on the same side of
+            the split for early stopping. Not used without early stopping.
+        sample_weight : array-like of shape (n_recordings,), default=None
+            How often a recording is drawn in an epoch, on average (None: once). A
+            weight of 2 is the same as having the recording twice in X.
+
+        Returns
+        -------
+        self : SingerNetClassifier
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If a recording cannot be used (it is named), if lengths disagree, if there
+            is one singer only, or if the batch does not fit into the GPU's memory.
+        """
+        chunks = as_chunks(X, self.chunker)
+        y = column_or_1d(y, warn=True)
+        check_consistent_length(chunks, y, groups, sample_weight)
+        check_classification_targets(y)
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                "The number of classes has to be greater than one; got "
+                f"{len(self.classes_)} class ({self.classes_[0]!r}): a classifier needs "
+                "recordings of at least two singers"
+            )
+        weights = _check_sample_weight(sample_weight, chunks, ensure_non_negative=True)
+        self._fit_net(
+            chunks,
+            codes,
+            n_outputs=len(self.classes_),
+            criterion=nn.CrossEntropyLoss,
+            weights=weights,
+            groups=groups,
+        )
+        return self
+
+    def predict(self, X):
+        """Return the most probable singer of each recording.
+
+        Parameters
+        ----------
+        X : list of n_recordings recordings or Chunks
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_recordings,)
+            Labels out of ``classes_``.
+        """
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    def predict_proba(self, X):
+        """Return the singers' probabilities: the mean over a recording's chunks.
+
+        Parameters
+        ----------
+        X : list of n_recordings recordings or Chunks
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_recordings, n_classes)
+            Rows sum to 1; columns as in ``classes_``.
+        """
+        return np.stack([p.mean(axis=0) for p in self.predict_proba_chunks(X)])
+
+    def predict_chunks(self, X):
+        """Return the most probable singer of each chunk.
+
+        Parameters
+        ----------
+        X : list of n_recordings recordings or Chunks
+            As in `fit`.
+
+        Returns
+        -------
+        list of ndarray of shape (n_chunks,)
+            One entry a recording.
+        """
+        return [self.classes_[p.argmax(axis=1)] for p in self.predict_proba_chunks(X)]
+
+    def predict_proba_chunks(self, X):
+        """Return the singers' probabilities for each chunk.
+
+        Parameters
+        ----------
+        X : list of n_recordings recordings or Chunks
+            As in `fit`.
+
+        Returns
+        -------
+        list of ndarray of shape (n_chunks, n_classes)
+            One entry a recording.
+        """
+        return [softmax(logits, axis=1) for logits in self._apply_net(X)]
+
+    def transform(self, X):
+        """Return the output of the last dense layer: the mean over a recording's chunks.
+
+        Parameters
+        ----------
+        X : list of n_recordings recordings or Chunks
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_recordings, dense[-1])
+            What the network knows of a recording before it decides for a singer.
+        """
+        return np.stack([e.mean(axis=0) for e in self._apply_net(X, "embed")])
+
+    def attention_weights(self, X):
+        """Return how much each frame counts in its chunk (paper, equation 1).
+
+        Parameters
+        ----------
+        X : list of n_recordings recordings or Chunks
+            As in `fit`.
+
+        Returns
+        -------
+        list of ndarray of shape (n_chunks, n_pooled_frames)
+            One entry a recording; rows sum to 1. A pool halves the number of frames.
+
+        Raises
+        ------
+        ValueError
+            If the network aggregates otherwise than by attention.
+        """
+        return self._apply_net(X, "attention_weights")
