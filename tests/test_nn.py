@@ -340,9 +340,12 @@ def test_whatever_leaves_something_after_the_pools_works(
 ):
     def build():
         return small_net(
-            n_bands, chunk_frames, filters=(2, 4, 8, 4)[: stages + 1],
-            block="resnet", aggregation=aggregation,
-        )  # fmt: skip
+            n_bands,
+            chunk_frames,
+            filters=(2, 4, 8, 4)[: stages + 1],
+            block="resnet",
+            aggregation=aggregation,
+        )
 
     if min(n_bands, chunk_frames) >= 2 ** (stages + 1):
         outputs = build()(torch.zeros(2, n_bands, chunk_frames))
