@@ -306,13 +306,20 @@ def test_a_chunk_scores_alone_as_in_a_batch(rng):
 
 
 def test_channels_last_is_kept_and_changes_nothing(rng):
-    net = small_net(filters=(4, 8, 8, 16))
-    chunks = db_chunks(rng, 2, 16, 24)
-    expected = net(chunks).detach()
+    plain, net = (
+        small_net(filters=(4, 8, 8, 16), dropout=0).train().double() for _ in range(2)
+    )
     net.to(memory_format=torch.channels_last)
+    chunks = db_chunks(rng, 2, 16, 24).double()
     maps = net.convolutions(chunks[:, None] / 60)
     assert maps.is_contiguous(memory_format=torch.channels_last)
-    assert_allclose(net(chunks).detach(), expected, rtol=1e-4, atol=1e-6)
+
+    outputs, expected = net(chunks), plain(chunks)
+    assert_allclose(outputs.detach(), expected.detach())
+    outputs.logsumexp(dim=1).sum().backward()
+    expected.logsumexp(dim=1).sum().backward()
+    for a, b in zip(net.parameters(), plain.parameters(), strict=True):
+        assert_allclose(a.grad, b.grad, rtol=1e-6, atol=1e-9)
 
 
 def test_input_is_left_alone_and_no_warning_is_raised(rng, recwarn):

@@ -3,6 +3,7 @@
 from itertools import groupby
 from typing import NamedTuple
 
+import torch
 from torch import nn
 
 from singerlearn.nn.aggregation import AGGREGATIONS, Attention
@@ -180,6 +181,12 @@ class SingerNet(nn.Module):
             Bands and frames as the pools leave them.
         """
         h = self.convolutions(chunks.unsqueeze(1) / DB_RANGE)
+        if h.requires_grad and h.is_contiguous(memory_format=torch.channels_last):
+            # The gradient comes back channels-first, on which the last pool's backward
+            # would take several times as long.
+            h.register_hook(
+                lambda grad: grad.contiguous(memory_format=torch.channels_last)
+            )
         return h.flatten(1, 2)  # (batch, channels * bands, frames)
 
     def attention_weights(self, chunks):
