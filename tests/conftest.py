@@ -1,9 +1,18 @@
-"""What every test may use: a seeded generator and the real recordings, if present."""
+"""What every test may use: a seeded generator, recordings real and sung on the spot."""
+
+import os
+
+# Workers of pytest-xdist share the cores: one thread each, before torch is imported.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pytest
+
+matplotlib.use("Agg")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -12,6 +21,30 @@ SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 def rng():
     """A generator that starts every test at the same point."""
     return np.random.RandomState(0)
+
+
+@pytest.fixture(scope="session")
+def singers():
+    """Four synthetic singers with three songs each: a Bunch, as `make_singers` gives."""
+    from singerlearn.datasets import make_singers
+
+    return make_singers(n_singers=4, n_songs=3, random_state=0)
+
+
+@pytest.fixture(scope="session")
+def chunked(singers):
+    """The recordings of `singers` in chunks."""
+    from singerlearn.features import MelChunker
+
+    return MelChunker().fit_transform(singers.recordings)
+
+
+@pytest.fixture
+def tiny():
+    """Parameters of a network that learns `singers` within seconds."""
+    return dict(
+        filters=(8, 16), dense=(32,), max_epochs=3, device="cpu", random_state=0, verbose=0
+    )
 
 
 def _real(name):

@@ -1,0 +1,12 @@
+"""Settings of the documentation."""
+
+import singerlearn
+
+project = "singerlearn"
+copyright = "2026, the singerlearn developers"
+release = version = singerlearn.__version__
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc"]
+autosummary_generate = True
+numpydoc_show_class_members = False
+exclude_patterns = ["_build"]
+html_theme = "alabaster"

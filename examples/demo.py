@@ -1,0 +1,143 @@
+"""The main job: who is singing, and how far is the network ahead of the baseline?
+
+    python examples/demo.py                  on singers synthesised on the spot
+    python examples/demo.py my_recordings    on my_recordings/<singer>/<recording>
+
+Fits the SVM baseline and the network on the same folds, prints how many chunks and
+recordings each names rightly, and draws what the network did.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.metrics import ConfusionMatrixDisplay
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+from sklearn.pipeline import Pipeline
+
+from singerlearn import (
+    AttentionDisplay,
+    MelChunker,
+    SingerNetClassifier,
+    TrainingCurveDisplay,
+    make_svm_baseline,
+)
+from singerlearn.datasets import load_folder, make_singers
+from singerlearn.metrics import chunk_accuracy, recording_accuracy
+
+
+def load(folder):
+    """Return the user's recordings, or singers who need no data."""
+    if folder:
+        return load_folder(folder)
+    return make_singers(n_singers=6, n_songs=6, random_state=0, n_jobs=-1)
+
+
+def split(data):
+    """Return folds that part the songs too, where they are known."""
+    counts = np.unique(data.singers, return_counts=True)[1]
+    if counts.min() < 2:
+        few = np.unique(data.singers)[counts < 2]
+        raise SystemExit(f"needs two recordings of each singer; {few[0]!r} has one")
+    if data.songs is not None and len(np.unique(data.songs)) > 2:
+        folds = StratifiedGroupKFold(3, shuffle=True, random_state=0)
+    else:
+        folds = StratifiedKFold(min(3, counts.min()), shuffle=True, random_state=0)
+    return list(folds.split(data.recordings, data.singers, data.songs))
+
+
+def cross_validate(model, data, folds):
+    """Fit on each fold; return fitted models, scores and each recording's label."""
+    fitted, scores, named = [], [], np.empty_like(data.singers)
+    for train, test in folds:
+        start = time.perf_counter()
+        model_ = model().fit([data.recordings[i] for i in train], data.singers[train])
+        chunks = model_[:-1].transform([data.recordings[i] for i in test])
+        named[test] = model_[-1].predict(chunks)
+        scores.append(
+            {
+                "chunks": chunk_accuracy(
+                    data.singers[test], model_[-1].predict_chunks(chunks)
+                ),
+                "recordings": recording_accuracy(data.singers[test], named[test]),
+                "seconds": time.perf_counter() - start,
+            }
+        )
+        fitted.append(model_)
+    return fitted, scores, named
+
+
+def network():
+    """Return the network as a step of a Pipeline on raw recordings."""
+    net = SingerNetClassifier(
+        aggregation="attention", early_stopping=True, max_epochs=20, random_state=0
+    )
+    return Pipeline([("chunks", MelChunker(n_jobs=-1)), ("net", net)])
+
+
+def print_table(results, n_singers):
+    """Print mean and spread over the folds."""
+    print(f"\n{'':10}  {'chunks right':>15}  {'recordings right':>17}  {'seconds':>7}")
+    for name, (_, scores, _) in results.items():
+        cells = [
+            f"{np.mean(values):.3f} ± {np.std(values):.3f}"
+            for values in ([s[k] for s in scores] for k in ("chunks", "recordings"))
+        ]
+        seconds = sum(s["seconds"] for s in scores)
+        print(f"{name:10}  {cells[0]:>15}  {cells[1]:>17}  {seconds:>7.0f}")
+    print(f"{'chance':10}  {1 / n_singers:>7.3f}\n")
+
+
+def draw(results, data, folds, output):
+    """Write the confusion matrix, the training curve and a chunk with its attention."""
+    output.mkdir(exist_ok=True)
+    nets, _, named = results["network"]
+
+    size = 3 + 0.35 * len(np.unique(data.singers))
+    figure, ax = plt.subplots(figsize=(size, size), layout="constrained")
+    ConfusionMatrixDisplay.from_predictions(
+        data.singers, named, ax=ax, cmap="Blues", colorbar=False, xticks_rotation=90
+    )
+    ax.set_title("Recordings by singer, over all folds")
+    figure.savefig(output / "confusion_matrix.png", dpi=120)
+
+    curves = {f"fold {i}": net[-1].history_ for i, net in enumerate(nets, 1)}
+    display = TrainingCurveDisplay.from_history(curves).plot()
+    display.figure_.savefig(output / "learning_curve.png", dpi=120)
+
+    heard = nets[0][:-1].transform([data.recordings[folds[0][1][0]]])[0]
+    display = AttentionDisplay.from_estimator(nets[0][-1], heard).plot()
+    display.figure_.savefig(output / "attention.png", dpi=120)
+
+
+def main():
+    """Run the main job."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", nargs="?", help="recordings as <singer>/<recording>")
+    parser.add_argument("--output", type=Path, default=Path("demo_output"))
+    arguments = parser.parse_args()
+
+    data = load(arguments.folder)
+    folds = split(data)
+    n_singers = len(np.unique(data.singers))
+    print(
+        f"{len(data.recordings)} recordings of {n_singers} singers, {len(folds)} folds"
+    )
+    results = {}
+    for name, model in {"SVM": make_svm_baseline, "network": network}.items():
+        print(f"{name} ...")
+        results[name] = cross_validate(model, data, folds)
+    print_table(results, n_singers)
+    draw(results, data, folds, arguments.output)
+    print(f"Pictures are in {arguments.output.resolve()}:")
+    for picture in sorted(arguments.output.glob("*.png")):
+        print(f"  {picture.name}")
+
+
+if __name__ == "__main__":
+    main()
