@@ -1,0 +1,232 @@
+"""From the curves of a performance to a waveform: source, filter, channel.
+
+The source is a train of glottal pulses with jitter and shimmer, and noise that breathes
+in time with them. The filter has a pair of poles for each formant and changes from
+frame to frame: it multiplies short-time spectra, which are then added up again. The
+levels of voice, breath and hiss are relative to the first harmonic of a full voice.
+"""
+
+import math
+
+import numpy as np
+from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
+
+from .performance import CONTROL_RATE
+from .voices import EQ_FREQUENCIES
+
+FRAME = 0.046  # seconds: longer than a formant rings, shorter than a syllable
+OVERLAP = 4  # frames that cover a sample
+LOWEST = 50.0  # Hz; what lies below is rumble
+NEPERS = math.log(10) / 20  # in a decibel
+
+
+def render(singer, performance, channel, *, sampling_rate, duration, rng):
+    """Sound of a performance as it was recorded.
+
+    Parameters
+    ----------
+    singer : Singer
+    performance : Performance
+    channel : Channel
+    sampling_rate : int
+        In Hz.
+    duration : float
+        In seconds.
+    rng : RandomState
+        For glottal cycles, noises and echoes.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,), float32
+        Its peak stands at the channel's level.
+    """
+    n_samples = round(duration * sampling_rate)
+    voice = sing(singer, performance, n_samples, sampling_rate, rng)
+    return transmit(voice, channel, sampling_rate, rng)
+
+
+def sing(singer, performance, n_samples, sampling_rate, rng):
+    """Sound of the voice alone, shape (n_samples,)."""
+    n_fft = 2 ** round(np.log2(FRAME * sampling_rate))
+    hop = n_fft // OVERLAP
+    frequencies = np.maximum(rfftfreq(n_fft, 1 / sampling_rate), LOWEST)
+    window = np.sqrt(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft))
+
+    sources = glottis(singer, performance, n_samples, sampling_rate, rng)
+    voice, breath, hiss = (_spectra(source, window, hop) for source in sources)
+
+    ticks = (np.arange(len(voice)) + 1 - OVERLAP / 2) * hop / sampling_rate
+    ticks *= CONTROL_RATE  # of the frames' centres
+    f0, tilt = _at(ticks, performance.f0), _at(ticks, performance.tilt)
+    formants = np.array([_at(ticks, formant) for formant in performance.formants])
+
+    voice *= harmonic_gain(frequencies, f0, tilt)  # (n_frames, n_bins)
+    breath *= gain(breath_level(singer, frequencies))
+    voice += breath
+    voice *= vocal_tract(formants, singer.bandwidths, sampling_rate, n_fft)
+    voice *= gain(side_branches(singer, frequencies))
+    hiss *= hiss_gain(frequencies, performance, ticks)
+    voice += hiss
+    voice *= _band_edges(sampling_rate, n_fft)
+    return _overlap_add(voice, window, hop)[:n_samples]
+
+
+def glottis(singer, performance, n_samples, sampling_rate, rng):
+    """Pulses with a flat spectrum, breath, and the noise of consonants, still unshaped.
+
+    The pulses are the sum of all cosines below half the sampling rate, in closed form.
+
+    Returns
+    -------
+    pulses, breath, hiss : ndarray of shape (n_samples,)
+    """
+    ticks = np.arange(n_samples) * (CONTROL_RATE / sampling_rate)
+    f0 = _at(ticks, performance.f0)
+    step = f0 / sampling_rate  # cycles a sample
+
+    cycles = np.cumsum(step).astype(int)
+    jitter = 2 ** (singer.jitter / 1200 * rng.standard_normal(cycles[-1] + 1))
+    cycles = np.cumsum(step * jitter[cycles])
+    phase = 2 * np.pi * cycles
+
+    n_harmonics = (0.5 / step).astype(int)
+    half = np.sin(phase / 2)
+    is_peak = np.abs(half) < 1e-6  # where the quotient loses its digits
+    pulses = np.sin((n_harmonics + 0.5) * phase) / np.where(is_peak, 1, 2 * half)
+    pulses = np.where(is_peak, n_harmonics, pulses - 0.5)
+    fundamental = np.cos(phase)
+    pulses += (gain(singer.first_harmonic) - 1) * fundamental
+
+    # A cycle's amplitude is its own from the middle between two pulses to the next.
+    cycles = (cycles + 0.5).astype(int)
+    shimmer = gain(singer.shimmer * rng.standard_normal(cycles[-1] + 1))
+    voicing = gain(_at(ticks, performance.voicing)) * shimmer[cycles]
+
+    # Breath at 0 dB has the power of the first harmonic in a band as wide as f0, and
+    # flows while the glottis is open: between the pulses, which stand at its closing.
+    breath = rng.standard_normal(n_samples) * np.sqrt(0.25 / step)
+    breath *= 1 - 0.5 * fundamental
+    hiss = rng.standard_normal(n_samples) * np.sqrt(sampling_rate / 22_050)
+    hiss *= gain(_at(ticks, performance.hiss))
+    return pulses * voicing, breath * voicing, hiss
+
+
+def harmonic_gain(frequencies, f0, tilt):
+    """Glottal slope: `tilt` dB an octave above the fundamental, (n_frames, n_bins)."""
+    octaves = np.maximum(np.log2(frequencies) - np.log2(f0)[:, None], 0)
+    return gain((tilt[:, None] * octaves).astype(np.float32))
+
+
+def breath_level(singer, frequencies):
+    """Level of the breath in dB, shape (n_bins,)."""
+    return singer.breath + singer.breath_slope * np.log2(frequencies / 2000)
+
+
+def vocal_tract(formants, bandwidths, sampling_rate, n_fft):
+    """Response of the cascade of formants, one at 0 Hz.
+
+    Parameters
+    ----------
+    formants : ndarray of shape (n_formants, n_frames)
+        In Hz. A formant that the sampling rate cannot hold is left out.
+    bandwidths : ndarray of shape (n_formants,)
+        Factors on 50 Hz and 4 % of the frequency.
+    sampling_rate, n_fft : int
+
+    Returns
+    -------
+    ndarray of shape (n_frames, n_fft // 2 + 1), complex
+    """
+    width = bandwidths[:, None] * (50 + 0.04 * formants)
+    radius = np.exp(-np.pi * width / sampling_rate)
+    radius[formants > 0.48 * sampling_rate] = 0
+    linear = -2 * radius * np.cos(2 * np.pi * formants / sampling_rate)
+    square = radius**2
+
+    denominator = np.zeros((formants.shape[1], 2 * len(formants) + 1))
+    denominator[:, 0] = 1
+    for b1, b2 in zip(linear[:, :, None], square[:, :, None], strict=True):
+        factor = denominator.copy()
+        denominator[:, 1:] += b1 * factor[:, :-1]
+        denominator[:, 2:] += b2 * factor[:, :-2]
+    return denominator.sum(1, keepdims=True) / rfft(denominator, n_fft)
+
+
+def side_branches(singer, frequencies):
+    """Singer's formant and the notch of the side cavities in dB, shape (n_bins,)."""
+    ring = np.exp(-(((frequencies - singer.ring_frequency) / 400) ** 2))
+    dip = np.exp(-(((frequencies - singer.dip_frequency) / 500) ** 2))
+    return singer.ring * ring - singer.dip * dip
+
+
+def hiss_gain(frequencies, performance, ticks):
+    """Shape of the consonants' noise, a bell over log frequency, (n_frames, n_bins)."""
+    # Consonants are apart in kind: take the nearest tick, do not go between two.
+    nearest = np.clip(np.rint(ticks), 0, len(performance.hiss) - 1).astype(int)
+    width = performance.hiss_width[nearest, None]
+    widths = np.log2(frequencies / performance.hiss_centre[nearest, None]) / width
+    return np.exp(-2 * widths.astype(np.float32) ** 2)
+
+
+def transmit(voice, channel, sampling_rate, rng):
+    """Sound of `voice` behind a channel, float32, as long as `voice`."""
+    n_echo = int(channel.reverberation * sampling_rate)
+    echo = rng.standard_normal(n_echo) * np.geomspace(1, 1e-3, n_echo)
+    echo *= gain(channel.wet) / (_rms(echo) * np.sqrt(n_echo))
+    echo[0] += 1  # the direct sound
+
+    n_fft = next_fast_len(len(voice) + n_echo, real=True)
+    frequencies = np.maximum(rfftfreq(n_fft, 1 / sampling_rate), LOWEST)
+    noise = gain(channel.noise_slope * np.log2(frequencies / 1000))
+    noise *= gain(channel.noise) * _rms(voice) / _rms(noise)
+    eq = np.interp(np.log(frequencies), np.log(EQ_FREQUENCIES), channel.eq)
+
+    spectrum = rfft(voice, n_fft) * rfft(echo.astype(np.float32), n_fft)
+    white = rng.standard_normal(len(voice)).astype(np.float32)
+    spectrum += rfft(white, n_fft) * noise.astype(np.float32)
+    spectrum *= gain(eq)
+    recording = irfft(spectrum, n_fft)[: len(voice)]
+    recording *= gain(channel.level) / np.abs(recording).max()
+    return recording
+
+
+def gain(decibels):
+    """Factor on the amplitude."""
+    return np.exp(NEPERS * np.asarray(decibels))
+
+
+def _rms(values):
+    # Not by BLAS, whose sums depend on its number of threads.
+    return np.sqrt(np.mean(values**2))
+
+
+def _at(ticks, curve):
+    return np.interp(ticks, np.arange(len(curve)), curve)
+
+
+def _spectra(signal, window, hop):
+    """Short-time spectra of `signal`, float32 inside, shape (n_frames, n_bins)."""
+    ahead = len(window) - hop
+    signal = np.pad(signal.astype(np.float32), (ahead, ahead + -len(signal) % hop))
+    frames = np.lib.stride_tricks.sliding_window_view(signal, len(window))[::hop]
+    return rfft(frames * window.astype(np.float32))
+
+
+def _overlap_add(spectra, window, hop):
+    """Signal of short-time spectra made by `_spectra`, and up to `hop` samples more."""
+    frames = irfft(spectra)
+    frames *= window * 2 / OVERLAP
+    n_frames = len(frames)
+    parts = frames.reshape(n_frames, OVERLAP, hop)
+    signal = np.zeros((n_frames + OVERLAP - 1, hop), dtype=frames.dtype)
+    for part in range(OVERLAP):
+        signal[part : part + n_frames] += parts[:, part]
+    return signal.ravel()[len(window) - hop :]
+
+
+def _band_edges(sampling_rate, n_fft):
+    """Fade in to `LOWEST` and out before half the sampling rate, shape (n_bins,)."""
+    frequencies = rfftfreq(n_fft, 1 / sampling_rate)
+    rise = frequencies / LOWEST
+    fall = (0.5 - frequencies / sampling_rate) / 0.03
+    return np.clip(np.minimum(rise, fall), 0, 1)

@@ -1,0 +1,155 @@
+"""Singers that never lived: recordings with known causes, made to order."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.utils import Bunch, check_random_state, check_scalar
+
+from .performance import perform
+from .rendering import render
+from .voices import draw_channel, draw_singer, draw_song
+
+DESCR = """\
+Synthetic singers
+-----------------
+Every singer sings every song once. A singer is a source (glottal pulses with jitter,
+shimmer and breath, a spectral tilt) and a filter (formants of vowels, scaled by the
+length of a vocal tract), with habits of pitch and vibrato; a song is a melody and its
+syllables, moved to the singer's range; each recording has a room, a microphone, a noise
+and a level of its own. No human voice was used, and no licence binds the recordings.
+"""
+
+
+def make_singers(
+    n_singers=8,
+    n_songs=6,
+    *,
+    duration=10.0,
+    singer_effect=1.0,
+    song_effect=1.0,
+    channel_effect=1.0,
+    sampling_rate=22050,
+    n_jobs=None,
+    random_state=None,
+    return_X_y=False,
+):
+    """Make recordings of synthetic singers: every singer sings every song once.
+
+    Parameters
+    ----------
+    n_singers : int, default=8
+        Women and men in turn.
+    n_songs : int, default=6
+        Songs, and so recordings of each singer.
+    duration : float, default=10.0
+        Length of a recording in seconds. Songs last about 10 s and are repeated.
+    singer_effect : float, default=1.0
+        How far voices differ; at 0 there are but two, the average woman and man.
+    song_effect : float, default=1.0
+        How far songs differ in vowels, register, key, tempo and brightness. At 0 they
+        are other notes and words in one style; from 1 on, features averaged over a
+        recording tell its song more readily than its singer.
+    channel_effect : float, default=1.0
+        How far rooms and microphones differ; at 0 recordings are dry, quiet and even.
+    sampling_rate : int, default=22050
+        In Hz, 8000 at least.
+    n_jobs : int or None, default=None
+        Recordings rendered at once, in threads. The result does not depend on it.
+    random_state : int, RandomState instance or None, default=None
+        Pass an int for the same recordings, bit for bit, on every call (of the same
+        machine and libraries). Their number does not matter: a larger set holds the
+        singers, songs and recordings of a smaller one.
+    return_X_y : bool, default=False
+        Return ``(recordings, singers)`` instead of a Bunch.
+
+    Returns
+    -------
+    data : Bunch
+        recordings : list of ndarray of shape (n_samples,), float32
+            Singer by singer.
+        singers, songs : ndarray of shape (n_recordings,)
+            Such as ``"singer01"`` and ``"song01"``.
+        gender : ndarray of shape (n_recordings,)
+            ``"female"`` or ``"male"``.
+        sampling_rate : int
+        singer_parameters : dict of str to Singer
+        song_parameters : dict of str to Song
+        channel_parameters : list of Channel
+            One a recording.
+        DESCR : str
+    (recordings, singers) : tuple if ``return_X_y=True``
+
+    Examples
+    --------
+    >>> from singerlearn.datasets import make_singers
+    >>> data = make_singers(n_singers=2, n_songs=3, duration=1.0, random_state=0)
+    >>> len(data.recordings), data.recordings[0].shape
+    (6, (22050,))
+    >>> data.singers[:4].tolist()
+    ['singer01', 'singer01', 'singer01', 'singer02']
+    """
+    check_scalar(n_singers, "n_singers", Integral, min_val=1)
+    check_scalar(n_songs, "n_songs", Integral, min_val=1)
+    check_scalar(duration, "duration", Real, min_val=0.1)
+    check_scalar(sampling_rate, "sampling_rate", Integral, min_val=8000)
+    for name, effect in (
+        ("singer_effect", singer_effect),
+        ("song_effect", song_effect),
+        ("channel_effect", channel_effect),
+    ):
+        check_scalar(effect, name, Real, min_val=0)
+
+    seed = check_random_state(random_state).randint(2**31 - 1)
+    singers = {
+        f"singer{i + 1:02d}": draw_singer(
+            _stream(seed, 0, i), ("female", "male")[i % 2], effect=singer_effect
+        )
+        for i in range(n_singers)
+    }
+    songs = {
+        f"song{j + 1:02d}": draw_song(_stream(seed, 1, j), effect=song_effect)
+        for j in range(n_songs)
+    }
+
+    def record(singer, song, rng):
+        channel = draw_channel(rng, effect=channel_effect)
+        performance = perform(singer, song, duration=duration, rng=rng)
+        waveform = render(
+            singer,
+            performance,
+            channel,
+            sampling_rate=sampling_rate,
+            duration=duration,
+            rng=rng,
+        )
+        return waveform, channel
+
+    recorded = Parallel(n_jobs=n_jobs, prefer="threads")(
+        delayed(record)(singer, song, _stream(seed, 2, i, j))
+        for i, singer in enumerate(singers.values())
+        for j, song in enumerate(songs.values())
+    )
+    recordings, channels = map(list, zip(*recorded, strict=True))
+    labels = np.repeat(list(singers), n_songs)
+    if return_X_y:
+        return recordings, labels
+    return Bunch(
+        recordings=recordings,
+        singers=labels,
+        songs=np.tile(list(songs), n_singers),
+        gender=np.repeat([singer.gender for singer in singers.values()], n_songs),
+        sampling_rate=sampling_rate,
+        singer_parameters=singers,
+        song_parameters=songs,
+        channel_parameters=channels,
+        DESCR=DESCR,
+    )
+
+
+def _stream(seed, *key):
+    """Random numbers of one singer, song or recording, untouched by all others."""
+    # RandomState, since its draws are frozen across NumPy versions.
+    return np.random.RandomState(
+        np.random.MT19937(np.random.SeedSequence([seed, *key]))
+    )
