@@ -17,8 +17,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy.fft import rfft
 from scipy.sparse import csr_array
 
-# Centre of librosa's lowest CQT band, the note C1, in Hz.
-_C1 = 440.0 * 2 ** (-45 / 12)
+# Centre of the lowest band of librosa.cqt, the note C1, in Hz.
+C1_HZ = 440.0 * 2 ** (-45 / 12)
 
 
 def log_mel(
@@ -171,7 +171,7 @@ def log_cqt(
     hop_length=512,
     n_bins=96,
     bins_per_octave=12,
-    fmin=_C1,
+    fmin=C1_HZ,
     top_db=60.0,
 ):
     """Constant-Q power spectrogram in decibels under the recording's maximum.
@@ -226,6 +226,63 @@ def log_cqt(
     except librosa.ParameterError as error:
         raise ValueError(str(error)) from error
     return _decibels(np.square(np.abs(transform)), top_db)
+
+
+def frame_features(y, *, sampling_rate, n_fft, hop_length, n_mfcc):
+    """Chroma, MFCC, spectral centroid, roll-off and flux of each frame.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,), float32
+        Waveform.
+    sampling_rate : float
+        Its rate, in Hz.
+    n_fft, hop_length : int
+        Samples in a frame, and between frames.
+    n_mfcc : int
+        Mel-frequency cepstral coefficients.
+
+    Returns
+    -------
+    features : ndarray of shape (12 + n_mfcc + 3, n_frames)
+        In this order, with centroid and roll-off in Hz; 0 where a frame is silent.
+    """
+    from librosa import power_to_db
+    from librosa.feature import (
+        chroma_stft,
+        melspectrogram,
+        mfcc,
+        spectral_centroid,
+        spectral_rolloff,
+    )
+
+    bins = {"sr": sampling_rate, "n_fft": n_fft}
+    chroma, mel, shape = [], [], []
+    previous = None
+    # Blocks keep hours in bounded memory; each is long enough to pay for its filters.
+    for block in spectra(y, n_fft=n_fft, hop_length=hop_length, block_frames=1024):
+        magnitude = np.abs(block).T  # (n_bins, n_frames)
+        power = np.square(magnitude)
+        # Estimated, the tuning would take most of the time, and the same note could
+        # fall into another bin in the next recording.
+        chroma.append(chroma_stft(S=power, tuning=0.0, **bins))
+        mel.append(melspectrogram(S=power, **bins))
+        if previous is None:
+            previous = magnitude[:, :1]  # nothing rises in the first frame
+        rise = np.diff(magnitude, axis=1, prepend=previous).clip(min=0)
+        previous = magnitude[:, -1:]
+        shape.append(
+            np.vstack(
+                [
+                    spectral_centroid(S=magnitude, **bins),
+                    spectral_rolloff(S=magnitude, **bins),
+                    np.linalg.norm(rise, axis=0),
+                ]
+            )
+        )
+    # Of the whole recording at once: its floor lies 80 dB under the loudest frame.
+    cepstrum = mfcc(S=power_to_db(np.hstack(mel)), n_mfcc=n_mfcc)
+    return np.vstack([np.hstack(chroma), cepstrum, np.hstack(shape)]).astype(float)
 
 
 def _decibels(power, top_db):
