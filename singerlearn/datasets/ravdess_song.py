@@ -106,6 +106,8 @@ def load_ravdess_song(root, *, unit="take", n_jobs=None, return_X_y=False):
     ------
     FileNotFoundError
         If there is no such folder, or none of the files in it.
+    ValueError
+        If a take cannot be read into its performance, or all takes are neutral.
     """
     if unit not in ("take", "performance"):
         raise ValueError(f"unit={unit!r} must be 'take' or 'performance'")
@@ -197,6 +199,8 @@ def _group(takes):
         return take.singer, take.statement, take.emotion
 
     takes = [take for take in takes if take.emotion != "neutral"]
+    if not takes:
+        raise ValueError("no performances: there are none but neutral takes")
     return [list(group) for _, group in groupby(sorted(takes, key=key), key)]
 
 
