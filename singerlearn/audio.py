@@ -246,7 +246,8 @@ def _blocks(recording, sampling_rate):
             f"the waveform has shape {np.shape(recording)} and no rate; pass one of "
             "shape (n_samples,), or (waveform, sampling_rate) if it has channels"
         )
-    return [(_as_mono(np.asarray(recording)), sampling_rate)]
+    waveform = np.asarray(recording)
+    return [(_as_mono(waveform), sampling_rate)] if waveform.size else []
 
 
 def _resample(blocks, sampling_rate):
@@ -254,8 +255,6 @@ def _resample(blocks, sampling_rate):
     stream = None
     parts, extremes = [], []
     for block, rate in blocks:
-        if block.size == 0:
-            continue
         # Judged before resampling, which rings at the ends of a constant.
         extremes += [block.min(), block.max()]
         if rate != sampling_rate:
@@ -334,14 +333,21 @@ def _check_file(path):
         raise ValueError("the file is empty (0 bytes)")
 
 
+class _StreamedFile(sf.SoundFile):
+    """A sound file that is read once, from start to end.
+
+    After every read of a file that can, soundfile seeks to where it is. That leaves a
+    gap in an mp3, and fails at the end of a FLAC of unknown length (from a pipe).
+    """
+
+    def seekable(self):
+        return False
+
+
 def _soundfile_blocks(path):
     decoded = 0
     try:
-        with sf.SoundFile(path) as file:
-            if file.frames > 2**62:
-                # FLAC written to a pipe does not know its length; soundfile needs it.
-                yield from _pyav_blocks(path)
-                return
+        with _StreamedFile(path) as file:
             rate, announced = file.samplerate, _announced_frames(file)
             while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):
                 decoded += len(block)
@@ -352,7 +358,10 @@ def _soundfile_blocks(path):
 
 
 def _announced_frames(file):
-    """Frames by the header; libsndfile lowers a WAV's to those that are there."""
+    """Frames by the header, 0 if it does not know."""
+    if file.frames > 2**62:
+        return 0
+    # Of a WAV or AIFF cut off, libsndfile counts the frames that are there.
     sizes = re.search(
         r"(?:data|SSND) *: (\d+) \(should be ([1-9]\d*)\)", file.extra_info
     )
