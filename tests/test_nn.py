@@ -330,6 +330,12 @@ def test_input_is_left_alone_and_no_warning_is_raised(rng, recwarn):
     assert not recwarn.list
 
 
+def test_the_signal_keeps_its_size_at_the_start(rng):
+    net = small_net(filters=(4, 8), dense=(512, 512, 512))
+    x = torch.from_numpy(rng.randn(64, net.aggregate.out_features)).float()
+    assert 0.5 < net.dense(x).square().mean() < 2
+
+
 def test_same_seed_same_weights():
     first, second = small_net().state_dict(), small_net().state_dict()
     assert all(torch.equal(first[name], second[name]) for name in first)
