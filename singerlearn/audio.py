@@ -386,6 +386,8 @@ def _pyav_blocks(path):
                 raise ValueError("the file has no audio stream")
             stream = container.streams.audio[0]
             announced = float((stream.duration or 0) * stream.time_base)
+            if container.format.name == "aac":  # no header: guessed from the bit rate
+                announced = 0.0
             planar = av.AudioResampler(format="fltp")  # of all formats, channels first
             for frame in container.decode(stream):
                 for part in planar.resample(frame):

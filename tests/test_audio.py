@@ -98,6 +98,14 @@ def test_m4a_and_aac_are_decoded_by_pyav(tmp_path, tone, codec, suffix):
     assert amplitude(y[11025:]) == pytest.approx(0.5 * 0.25, rel=0.1)
 
 
+def test_raw_aac_that_begins_quietly_is_whole(tmp_path, rng):
+    # FFmpeg guesses from the first bit rate that this lasts for ten times as long.
+    y = np.r_[np.zeros(3 * 44100), 0.3 * rng.randn(44100)].astype(np.float32)
+    path = tmp_path / "voice.aac"
+    write_with_pyav(path, y[None], 44100, "aac")
+    assert len(load(path, 44100)) == pytest.approx(len(y), abs=4096)
+
+
 def test_without_pyav_the_error_says_how_to_install_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     path = tmp_path / "voice.m4a"
