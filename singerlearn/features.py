@@ -154,7 +154,9 @@ class _Chunker(_RecordingTransformer):
         return np.array([f"{self._kind}{band:02}" for band in range(n_bands)], object)
 
     def _transform_waveform(self, y):
-        parameters = {name: getattr(self, name) for name in self._parameters}
+        parameters = self.get_params()
+        for name in ("chunk_frames", "hop_frames", "n_jobs"):
+            del parameters[name]
         return Chunks(
             self._spectrogram(y, **parameters),
             self.chunk_frames,
@@ -208,7 +210,6 @@ class MelChunker(_Chunker, auto_wrap_output_keys=None):
     _kind = "mel"
     _bands = "n_mels"
     _spectrogram = staticmethod(log_mel)
-    _parameters = ("sampling_rate", "n_fft", "hop_length", "n_mels", "top_db")
     _parameter_constraints = {
         **_Chunker._parameter_constraints,
         "n_fft": _WINDOW,
@@ -287,14 +288,6 @@ class CQTChunker(_Chunker, auto_wrap_output_keys=None):
     _kind = "cqt"
     _bands = "n_bins"
     _spectrogram = staticmethod(log_cqt)
-    _parameters = (
-        "sampling_rate",
-        "hop_length",
-        "n_bins",
-        "bins_per_octave",
-        "fmin",
-        "top_db",
-    )
     _parameter_constraints = {
         **_Chunker._parameter_constraints,
         "n_bins": _COUNT,
