@@ -16,6 +16,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+from sklearn.base import clone
 from sklearn.metrics import ConfusionMatrixDisplay
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.pipeline import Pipeline
@@ -56,7 +57,7 @@ def cross_validate(model, data, folds):
     fitted, scores, named = [], [], np.empty_like(data.singers)
     for train, test in folds:
         start = time.perf_counter()
-        model_ = model().fit([data.recordings[i] for i in train], data.singers[train])
+        model_ = clone(model).fit([data.recordings[i] for i in train], data.singers[train])
         chunks = model_[:-1].transform([data.recordings[i] for i in test])
         named[test] = model_[-1].predict(chunks)
         scores.append(
@@ -72,10 +73,13 @@ def cross_validate(model, data, folds):
     return fitted, scores, named
 
 
-def network():
-    """Return the network as a step of a Pipeline on raw recordings."""
+def network(max_epochs):
+    """Return the network, a Pipeline on raw recordings as the baseline is one."""
     net = SingerNetClassifier(
-        aggregation="attention", early_stopping=True, max_epochs=20, random_state=0
+        aggregation="attention",
+        early_stopping=True,
+        max_epochs=max_epochs,
+        random_state=0,
     )
     return Pipeline([("chunks", MelChunker(n_jobs=-1)), ("net", net)])
 
@@ -120,6 +124,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", help="recordings as <singer>/<recording>")
     parser.add_argument("--output", type=Path, default=Path("demo_output"))
+    parser.add_argument("--max-epochs", type=int, default=20)
     arguments = parser.parse_args()
 
     data = load(arguments.folder)
@@ -128,8 +133,12 @@ def main():
     print(
         f"{len(data.recordings)} recordings of {n_singers} singers, {len(folds)} folds"
     )
+    models = {
+        "SVM": make_svm_baseline(n_jobs=-1),
+        "network": network(arguments.max_epochs),
+    }
     results = {}
-    for name, model in {"SVM": make_svm_baseline, "network": network}.items():
+    for name, model in models.items():
         print(f"{name} ...")
         results[name] = cross_validate(model, data, folds)
     print_table(results, n_singers)

@@ -260,7 +260,8 @@ class SingerNetClassifier(
         ndarray of shape (n_recordings,)
             Labels out of ``classes_``.
         """
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
 
     def predict_proba(self, X):
         """Return the singers' probabilities: the mean over a recording's chunks.
@@ -290,7 +291,8 @@ class SingerNetClassifier(
         list of ndarray of shape (n_chunks,)
             One entry a recording.
         """
-        return [self.classes_[p.argmax(axis=1)] for p in self.predict_proba_chunks(X)]
+        best = [p.argmax(axis=1) for p in self.predict_proba_chunks(X)]
+        return [self.classes_[chunks] for chunks in best]
 
     def predict_proba_chunks(self, X):
         """Return the singers' probabilities for each chunk.

@@ -1,0 +1,101 @@
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "singerlearn"
+
+# What each room may import of ours; a folder's files may import one another.
+ROOMS = {
+    "__init__": set(),
+    "audio": set(),
+    "spectrogram": set(),
+    "chunks": set(),
+    "nn": set(),
+    "metrics": set(),
+    "features": {"audio", "spectrogram", "chunks"},
+    "training": {"chunks", "features", "nn"},
+    "classifier": {"features", "training"},
+    "baseline": {"features"},
+    "display": {"chunks", "metrics"},
+    "datasets": {"audio"},
+}
+# Third parties that belong to one room, or to few.
+KEEPERS = {
+    "soundfile": {"audio"},
+    "av": {"audio"},
+    "soxr": {"audio"},
+    "skorch": {"training"},
+    "torch": {"nn", "training", "classifier"},
+}
+
+
+def room(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path):
+    """Absolute names of the modules that a file imports anywhere."""
+    parents = ["singerlearn", *path.relative_to(PACKAGE).parent.parts]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = parents[: len(parents) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_point_one_way(path):
+    ours = {
+        name.split(".")[1]
+        for name in imports(path)
+        if name.startswith("singerlearn.")
+        and name.split(".")[1] in {room(other) for other in FILES}
+    }
+    assert ours - {room(path)} <= ROOMS[room(path)]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_third_parties_have_their_rooms(path):
+    packages = {name.split(".")[0] for name in imports(path)}
+    misplaced = {p for p in packages & set(KEEPERS) if room(path) not in KEEPERS[p]}
+    assert not misplaced
+
+
+HEAVY = ("torch", "skorch", "librosa", "matplotlib", "numba", "soundfile", "sklearn")
+
+
+@pytest.mark.parametrize(
+    ("statement", "allowed"),
+    [
+        ("import singerlearn", ()),
+        ("from singerlearn import MelChunker, make_svm_baseline",
+         ("sklearn", "soundfile")),
+        ("from singerlearn.datasets import make_singers, load_folder",
+         ("sklearn", "soundfile")),
+    ],
+)  # fmt: skip
+def test_heavy_packages_load_on_first_use(statement, allowed):
+    code = f"{statement}; import sys; print(*{{m.split('.')[0] for m in sys.modules}})"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not set(loaded) & (set(HEAVY) - set(allowed))
+
+
+def test_every_public_name_can_be_imported():
+    import singerlearn
+
+    for name in singerlearn.__all__:
+        assert getattr(singerlearn, name).__name__ == name
+        assert name in dir(singerlearn)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        getattr(singerlearn, "nonsense")  # noqa: B009
