@@ -103,12 +103,15 @@ def run(data, diagonal, seeds, network):
 
 def markdown(rows):
     """Return the rows as a table, and below it each model's mean over directions."""
+
     def line(cells):
         return "| " + " | ".join(str(cell) for cell in cells) + " |"
 
     def cell(value):
-        return f"{value:.3f}" if isinstance(value, float) and value <= 1 else (
-            f"{value:.0f}" if isinstance(value, float) else value
+        return (
+            f"{value:.3f}"
+            if isinstance(value, float) and value <= 1
+            else (f"{value:.0f}" if isinstance(value, float) else value)
         )
 
     lines = [line(COLUMNS), line(["---"] * len(COLUMNS))]
@@ -143,10 +146,14 @@ def main():
     parser.add_argument("--diagonal", choices=DIAGONALS, default="reported")
     parser.add_argument("--block", choices=["vanilla", "resnet", "resnext"])
     parser.add_argument("--filters", type=int, nargs="+")
-    parser.add_argument("--aggregation", choices=["none", "max", "average", "attention"])
+    parser.add_argument(
+        "--aggregation", choices=["none", "max", "average", "attention"]
+    )
     parser.add_argument("--max-epochs", type=int)
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--output", type=Path, help="write the rows to this CSV file too")
+    parser.add_argument(
+        "--output", type=Path, help="write the rows to this CSV file too"
+    )
     arguments = parser.parse_args()
 
     print(machine.describe())

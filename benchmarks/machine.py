@@ -14,8 +14,11 @@ def describe():
     """Return processor, cores, threads, GPU and versions."""
     cpuinfo = Path("/proc/cpuinfo")
     names = (
-        [line.split(":")[1] for line in cpuinfo.read_text().splitlines()
-         if line.startswith("model name")]
+        [
+            line.split(":")[1]
+            for line in cpuinfo.read_text().splitlines()
+            if line.startswith("model name")
+        ]
         if cpuinfo.exists()
         else []
     )

@@ -57,7 +57,9 @@ def cross_validate(model, data, folds):
     fitted, scores, named = [], [], np.empty_like(data.singers)
     for train, test in folds:
         start = time.perf_counter()
-        model_ = clone(model).fit([data.recordings[i] for i in train], data.singers[train])
+        model_ = clone(model).fit(
+            [data.recordings[i] for i in train], data.singers[train]
+        )
         chunks = model_[:-1].transform([data.recordings[i] for i in test])
         named[test] = model_[-1].predict(chunks)
         scores.append(

@@ -43,7 +43,12 @@ def chunked(singers):
 def tiny():
     """Parameters of a network that learns `singers` within seconds."""
     return dict(
-        filters=(8, 16), dense=(32,), max_epochs=3, device="cpu", random_state=0, verbose=0
+        filters=(8, 16),
+        dense=(32,),
+        max_epochs=3,
+        device="cpu",
+        random_state=0,
+        verbose=0,
     )
 
 

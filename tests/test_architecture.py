@@ -16,7 +16,8 @@ ROOMS = {
     "nn": set(),
     "metrics": set(),
     "features": {"audio", "spectrogram", "chunks"},
-    "training": {"chunks", "features", "nn"},
+    "batches": set(),
+    "training": {"batches", "features", "nn"},
     "classifier": {"features", "training"},
     "baseline": {"features"},
     "display": {"chunks", "metrics"},
@@ -28,7 +29,7 @@ KEEPERS = {
     "av": {"audio"},
     "soxr": {"audio"},
     "skorch": {"training"},
-    "torch": {"nn", "training", "classifier"},
+    "torch": {"nn", "batches", "training", "classifier"},
 }
 
 

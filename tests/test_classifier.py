@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
-from skorch.callbacks import Callback
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
 from sklearn.pipeline import Pipeline
+from skorch.callbacks import Callback
 
 from singerlearn import MelChunker, SingerNetClassifier
 
@@ -71,9 +71,7 @@ def test_answers_do_not_depend_on_batches_or_neighbours(fitted, chunked, batch_s
 
 def test_embeddings_are_named_columns_one_row_a_recording(fitted, chunked):
     table = clone(fitted).set_output(transform="pandas")
-    table.__dict__.update(
-        {k: v for k, v in vars(fitted).items() if k.endswith("_")}
-    )
+    table.__dict__.update({k: v for k, v in vars(fitted).items() if k.endswith("_")})
     frame = table.transform(chunked)
     assert list(frame.columns[:2]) == ["singernetclassifier0", "singernetclassifier1"]
     assert frame.shape == (len(chunked), 32)
