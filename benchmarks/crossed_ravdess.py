@@ -1,11 +1,11 @@
-"""Who sings, when neither the lyric nor the melody was heard in training?
+"""Who sings, where neither the lyric nor the melody was heard in training.
 
 Trains on one lyric and melody of RAVDESS song, tests on the crossed one, and the other
 way round: kids x minor against dogs x major. Prints chunk and recording accuracy of
 the SVM baseline, of LDA on the same clips and of the network, with seconds and chunks
 per second of training.
 
-    python benchmarks/crossed_ravdess.py --data ../shared/data/ravdess_song --seeds 0 1 2
+    python benchmarks/crossed_ravdess.py --data <folder of RAVDESS song> --seeds 0 1 2
 
 The library's defaults were chosen on the other two quarters of the recordings
 (``--diagonal development``: kids x major against dogs x minor).
@@ -31,6 +31,7 @@ from singerlearn import (
 )
 from singerlearn.datasets import load_ravdess_song
 from singerlearn.metrics import chunk_accuracy, recording_accuracy
+from singerlearn.nn import AGGREGATIONS, BLOCKS
 
 DIAGONALS = {
     "reported": (("kids", "minor"), ("dogs", "major")),
@@ -144,11 +145,9 @@ def main():
     parser.add_argument("--data", required=True, help="folder of RAVDESS song")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--diagonal", choices=DIAGONALS, default="reported")
-    parser.add_argument("--block", choices=["vanilla", "resnet", "resnext"])
+    parser.add_argument("--block", choices=BLOCKS)
     parser.add_argument("--filters", type=int, nargs="+")
-    parser.add_argument(
-        "--aggregation", choices=["none", "max", "average", "attention"]
-    )
+    parser.add_argument("--aggregation", choices=AGGREGATIONS)
     parser.add_argument("--max-epochs", type=int)
     parser.add_argument("--device", default="auto")
     parser.add_argument(

@@ -25,7 +25,8 @@ def describe():
     processor = names[0].strip() if names else platform.processor() or "unknown CPU"
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     return (
-        f"{processor}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, {gpu}; "
+        f"{processor}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, "
+        f"{gpu}; "
         f"Python {platform.python_version()}, torch {torch.__version__}, "
         f"scikit-learn {sklearn.__version__}, singerlearn {singerlearn.__version__}"
     )

@@ -1,4 +1,4 @@
-"""The main job: who is singing, and how far is the network ahead of the baseline?
+"""The main job: name singers, and see how far the network is ahead of the baseline.
 
     python examples/demo.py                  on singers synthesised on the spot
     python examples/demo.py my_recordings    on my_recordings/<singer>/<recording>

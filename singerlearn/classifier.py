@@ -232,8 +232,8 @@ class SingerNetClassifier(
         if len(self.classes_) < 2:
             raise ValueError(
                 "The number of classes has to be greater than one; got "
-                f"{len(self.classes_)} class ({self.classes_[0]!r}): a classifier needs "
-                "recordings of at least two singers"
+                f"{len(self.classes_)} class ({self.classes_[0]!r}): give recordings of "
+                "at least two singers"
             )
         weights = _check_sample_weight(sample_weight, chunks, ensure_non_negative=True)
         self._fit_net(
@@ -309,7 +309,7 @@ class SingerNetClassifier(
         return [softmax(logits, axis=1) for logits in self._apply_net(X)]
 
     def transform(self, X):
-        """Return the output of the last dense layer: the mean over a recording's chunks.
+        """Return the last dense layer's output: the mean over a recording's chunks.
 
         Parameters
         ----------

@@ -25,7 +25,7 @@ def rng():
 
 @pytest.fixture(scope="session")
 def singers():
-    """Four synthetic singers with three songs each: a Bunch, as `make_singers` gives."""
+    """Four synthetic singers with three songs each, as `make_singers` gives them."""
     from singerlearn.datasets import make_singers
 
     return make_singers(n_singers=4, n_songs=3, random_state=0)
@@ -45,6 +45,8 @@ def tiny():
     return dict(
         filters=(8, 16),
         dense=(32,),
+        lr=1e-2,
+        batch_size=16,
         max_epochs=3,
         device="cpu",
         random_state=0,

@@ -23,8 +23,8 @@ def weights(classifier):
 @pytest.fixture(scope="module")
 def fitted(chunked, singers):
     net = SingerNetClassifier(
-        filters=(8, 16), dense=(32,), aggregation="attention", max_epochs=25,
-        device="cpu", random_state=0, verbose=0,
+        filters=(8, 16), dense=(32,), aggregation="attention", lr=1e-2, batch_size=8,
+        max_epochs=20, device="cpu", random_state=0, verbose=0,
     )  # fmt: skip
     return net.fit(chunked, singers.singers)
 
