@@ -224,6 +224,7 @@ class SingerNetClassifier(
             If a recording cannot be used (it is named), if lengths disagree, if there
             is one singer only, or if the batch does not fit into the GPU's memory.
         """
+        self._validate_params()
         chunks = as_chunks(X, self.chunker)
         y = column_or_1d(y, warn=True)
         check_consistent_length(chunks, y, groups, sample_weight)
@@ -232,8 +233,8 @@ class SingerNetClassifier(
         if len(self.classes_) < 2:
             raise ValueError(
                 "The number of classes has to be greater than one; got "
-                f"{len(self.classes_)} class ({self.classes_[0]!r}): give recordings of "
-                "at least two singers"
+                f"{len(self.classes_)} class ({self.classes_[0]!r}); give recordings "
+                "of at least two singers"
             )
         weights = _check_sample_weight(sample_weight, chunks, ensure_non_negative=True)
         self._fit_net(

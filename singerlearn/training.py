@@ -1,4 +1,4 @@
-"""Networks over chunks, trained and applied: data sets, batches, inner split, stopping.
+"""Networks over chunks, trained and applied, stopped and kept from going wrong.
 
 The only file that imports skorch. What a classifier and an embedder share is here;
 they differ in their targets, their criterion and what they make of the output.
@@ -8,11 +8,13 @@ import copy
 import math
 import warnings
 from contextlib import contextmanager
+from numbers import Integral, Real
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
@@ -33,6 +35,24 @@ class NetOverChunks(BaseEstimator):
     over the chunks of recordings.
     """
 
+    # What the network is built of is judged where it is built, in `SingerNet`.
+    _parameter_constraints = {
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "lr_schedule": [StrOptions({"one-cycle"}), None],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "check_every": [Interval(Integral, 1, None, closed="left")],
+        "patience": [Interval(Integral, 1, None, closed="left")],
+        "min_improvement": [Interval(Real, 0, 1, closed="left")],
+        "callbacks": [list, None],
+        "device": [str],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
     def _fit_net(self, chunks, targets, *, n_outputs, criterion, weights, groups):
         """Train ``net_`` on the chunks of recordings.
 
@@ -52,6 +72,11 @@ class NetOverChunks(BaseEstimator):
             Recordings that the inner split must keep together.
         """
         check_alike(chunks)
+        if weights.sum() < 1:
+            raise ValueError(
+                "sample_weight is how often a recording is drawn in an epoch; their sum "
+                f"is {weights.sum():g}, under one recording: scale them up"
+            )
         self.front_end_ = chunks[0].front_end
         self.n_features_in_, self.chunk_frames_ = chunks[0].shape[1:]
         rng = check_random_state(self.random_state)
@@ -98,9 +123,9 @@ class NetOverChunks(BaseEstimator):
     def _build_net(self, n_outputs, criterion, device, seed):
         """Return the skorch net, its weights drawn, before training."""
         callbacks = [FiniteLoss(), *(copy.deepcopy(self.callbacks) or [])]
-        if self.lr_schedule is not None:
+        if self.lr_schedule == "one-cycle":
             callbacks.append(
-                learning_rate_schedule(self.lr_schedule, self.lr, self.max_epochs)
+                LRScheduler(OneCycleLR, max_lr=self.lr, total_steps=self.max_epochs + 1)
             )
         if self.verbose:
             callbacks.append(ProgressBar())
@@ -194,13 +219,6 @@ def check_device(device):
             "set device='auto' to use one only where there is one"
         )
     return device
-
-
-def learning_rate_schedule(name, lr, max_epochs):
-    """Return the skorch callback that moves the learning rate from epoch to epoch."""
-    if name == "one-cycle":
-        return LRScheduler(OneCycleLR, max_lr=lr, total_steps=max_epochs + 1)
-    raise ValueError(f"lr_schedule must be 'one-cycle' or None, got {name!r}")
 
 
 class EarlyStoppingTest(EarlyStopping):

@@ -13,7 +13,6 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
-from sklearn.utils import estimator_checks
 
 from singerlearn.baseline import ClipClassifier, make_svm_baseline
 
@@ -140,23 +139,6 @@ def test_estimator_is_cloned_and_parameters_nest(clips):
     model.set_params(estimator__svc__C=3.0).fit(X, y)
     assert model.estimator_[-1].C == 3.0
     assert not hasattr(estimator[-1], "classes_")
-
-
-@pytest.mark.parametrize(
-    "check",
-    [
-        "estimator_cloneable",
-        "estimator_repr",
-        "get_params_invariance",
-        "mixin_order",
-        "no_attributes_set_in_init",
-        "parameters_default_constructible",
-        "set_params",
-        "valid_tag_types",
-    ],
-)
-def test_scikit_learns_own_checks(check):
-    getattr(estimator_checks, f"check_{check}")("ClipClassifier", ClipClassifier())
 
 
 def test_cross_validation_search_and_pickle(clips):

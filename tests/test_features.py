@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import estimator_checks, get_tags
+from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
@@ -164,25 +164,6 @@ def test_it_has_nothing_to_fit(transformer, voices):
     assert not tags.requires_fit
     assert not tags.input_tags.two_d_array
     assert tags.input_tags.one_d_array and tags.input_tags.string
-
-
-@every_transformer
-@pytest.mark.parametrize(
-    "check",
-    [
-        "check_estimator_cloneable",
-        "check_estimator_repr",
-        "check_estimator_tags_renamed",
-        "check_get_params_invariance",
-        "check_mixin_order",
-        "check_no_attributes_set_in_init",
-        "check_parameters_default_constructible",
-        "check_set_params",
-        "check_valid_tag_types",
-    ],
-)
-def test_scikit_learn_s_checks_that_fit_recordings(transformer, check):
-    getattr(estimator_checks, check)(transformer.__name__, transformer())
 
 
 @every_transformer

@@ -1,0 +1,196 @@
+"""Whatever a user may pass by mistake gets one answer: a right result or a clear error.
+
+Every case goes through the whole way, from raw recordings to `fit` and `predict`.
+"""
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from singerlearn import MelChunker, SingerNetClassifier, make_svm_baseline
+from singerlearn.datasets import load_folder
+
+SECONDS = 6.5
+
+
+@pytest.fixture(scope="module")
+def network():
+    """A fitted network over four good recordings of two singers."""
+    net = SingerNetClassifier(
+        filters=(2, 8), dense=(4,), max_epochs=1, random_state=0, verbose=0
+    )
+    return net.fit(list(map(voice, (110, 120, 220, 240))), ["Ann", "Ann", "Bob", "Bob"])
+
+
+@pytest.fixture(scope="module")
+def baseline():
+    return make_svm_baseline().fit(list(map(voice, (110, 240))), ["Ann", "Bob"])
+
+
+def voice(pitch, rate=22050, seconds=SECONDS):
+    t = np.arange(int(rate * seconds)) / rate
+    return (0.05 * sum(np.sin(2 * np.pi * pitch * k * t) for k in range(1, 9))).astype(
+        "float32"
+    )
+
+
+def write(path, content):
+    path.write_bytes(content)
+    return path
+
+
+def written(path, y, rate=22050):
+    sf.write(path, y, rate)
+    return path
+
+
+def truncated(folder):
+    whole = written(folder / "whole.flac", voice(110)).read_bytes()
+    return write(folder / "cut.flac", whole[: len(whole) // 2])
+
+
+ALIVE = voice(110)
+
+# What is recognised all the same: the second recording of two.
+USABLE = {
+    "16-bit PCM": lambda _: np.int16(ALIVE * 2**15),
+    "8-bit unsigned PCM": lambda _: np.uint8(ALIVE * 100 + 128),
+    "stereo": lambda _: (np.stack([ALIVE, ALIVE]), 22050),
+    "six channels": lambda _: (np.stack([ALIVE] * 6, axis=1), 22050),
+    "8 kHz": lambda _: (voice(110, 8000), 8000),
+    "192 kHz": lambda _: (voice(110, 192000), 192000),
+    "clipping": lambda _: np.clip(9 * ALIVE, -0.3, 0.3),
+    "an offset": lambda _: ALIVE + 0.5,
+    "half of it digital silence": lambda _: np.r_[ALIVE, 0 * ALIVE],
+    "10 ms": lambda _: ALIVE[:220],
+    "one minute": lambda _: np.tile(ALIVE, 10),
+    "a path": lambda folder: str(written(folder / "a.flac", ALIVE)),
+    "a name with a space and an umlaut": lambda f: written(f / "für Elise.wav", ALIVE),
+}
+
+# What is refused, with the words that must stand in the error.
+UNUSABLE = {
+    "missing": (lambda f: f / "no.wav", r"recording 1 \('.*no.wav'\): no such file"),
+    "empty": (lambda f: write(f / "a.wav", b""), r"1 \('.*a.wav'\): the file is empty"),
+    "truncated": (truncated, r"1 \('.*cut.flac'\): .*(cut off|damaged)"),
+    "zero samples": (lambda f: written(f / "a.wav", ALIVE[:0]), r"1 .*holds no sampl"),
+    "not audio": (lambda f: write(f / "a.mp3", b"text" * 99), r"1 .*cannot be decoded"),
+    "a folder": (lambda f: f, r"recording 1 .*is a folder, not a recording"),
+    "NaN": (lambda _: np.r_[ALIVE, np.nan], r"recording 1: holds NaN"),
+    "infinite": (lambda _: np.r_[ALIVE, np.inf], r"recording 1: holds NaN, infinite"),
+    "digital silence": (lambda _: 0 * ALIVE, r"recording 1: nothing to hear"),
+    "DC only": (lambda _: np.full(9999, 0.25), r"recording 1: nothing to hear"),
+    "complex": (lambda _: ALIVE * 1j, r"recording 1: samples are complex"),
+    "2-D without a rate": (lambda _: np.stack([ALIVE] * 2), r"recording 1: .*no rate"),
+    "a list of samples": (lambda _: [0.1, 0.2], r"recording 1: got a list"),
+    "a number": (lambda _: 17, r"recording 1: got a int"),
+    "not a path": (lambda _: "Ann", r"recording 1 \('Ann'\): no such file"),
+    "a rate of zero": (lambda _: (ALIVE, 0), r"recording 1: sampling_rate=0 must be"),
+}
+
+# X as a whole, with the words of the error.
+NOT_A_LIST = {
+    "a bare path": ("a.wav", r"one path; wrap it in a list: \['a.wav'\]"),
+    "a bare waveform": (ALIVE, r"one waveform; wrap it in a list"),
+    "a bare pair": ((ALIVE, 22050), r"wrap it in a list: \[\(waveform, sampling_rate"),
+    "nothing": ([], "X is empty"),
+    "None": (None, "must be a list"),
+    "mixed": (
+        [ALIVE, MelChunker().transform([ALIVE])[0]],
+        "recording 1 is chunked and recording 0 is not",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", [*USABLE, *UNUSABLE, *NOT_A_LIST])
+def test_every_input_gets_one_answer(case, network, baseline, tmp_path):
+    models = [network, baseline]
+    if case in NOT_A_LIST:
+        X, message = NOT_A_LIST[case]
+    else:
+        make, message = UNUSABLE.get(case) or (USABLE[case], None)
+        X = [ALIVE, make(tmp_path)]
+    if case == "mixed":
+        models = [network]  # the baseline takes no chunks at all
+    for model in models:
+        if message is None:
+            probabilities = model.predict_proba(X)
+            assert probabilities.shape == (2, 2) and np.isfinite(probabilities).all()
+            np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+        else:
+            with pytest.raises((ValueError, FileNotFoundError), match=message):
+                model.predict(X)
+            with pytest.raises((ValueError, FileNotFoundError), match=message):
+                model.fit(X, ["Ann", "Bob"])
+
+
+def test_a_batch_of_waveforms_of_equal_length_is_a_table(network):
+    table = np.stack([ALIVE, voice(220)])
+    expected = network.predict_proba(list(table))
+    np.testing.assert_array_equal(network.predict_proba(table), expected)
+
+
+TWO = ["Ann", "Ann", "Bob", "Bob"]
+GOOD = [voice(110), voice(120), voice(220), voice(240)]
+
+
+@pytest.mark.parametrize(
+    ("y", "options", "message"),
+    [
+        (["Ann"] * 4, {}, "number of classes has to be greater than one; got 1 class"),
+        (["Ann", "Bob"], {}, r"inconsistent numbers of samples: \[4, 2\]"),
+        ([0.5, 1.5, 2.5, 3.5], {}, "Unknown label type: continuous"),
+        ([["Ann"], ["Bob"]] * 2, {}, None),
+        (
+            ["Ann", "Bob", "Cem", "Dan"],
+            {"early_stopping": True},
+            "early_stopping=False",
+        ),
+        (TWO, {"sample_weight": [0.1] * 4}, "scale them up"),
+        (TWO, {"sample_weight": [1, 1, 1, -1]}, "[Nn]egative"),
+        (TWO, {"sample_weight": [1, 1]}, "inconsistent"),
+        (TWO, {"groups": [1, 2]}, "inconsistent"),
+        (TWO, {"device": "cuda:99"}, "finds none|invalid dev"),
+        (TWO, {"block": "resnest"}, "'resnest' is not one of"),
+        (TWO, {"aggregation": "sum"}, "'sum' is not one of"),
+        (TWO, {"lr_schedule": "cosine"}, "lr_schedule"),
+        (
+            ["Ann", "Ann", "Bob", "Bob"],
+            {"filters": (2,) + (8, 16) * 4},
+            "nothing is left",
+        ),
+        (TWO, {"max_epochs": 0}, "max_epochs"),
+        (TWO, {"batch_size": 0}, "batch_size"),
+        (TWO, {"lr": -1.0}, "lr"),
+        (TWO, {"dropout": 1.5}, "dropout"),
+    ],
+)
+def test_bad_labels_weights_and_parameters(y, options, message, network):
+    fit_options = {k: v for k, v in options.items() if k in ("sample_weight", "groups")}
+    parameters = {k: v for k, v in options.items() if k not in fit_options}
+    net = SingerNetClassifier(**network.get_params() | parameters)
+    if message is None:
+        with pytest.warns(UserWarning, match="column-vector"):
+            net.fit(GOOD, y)
+    else:
+        with pytest.raises(ValueError, match=message):
+            net.fit(GOOD, y, **fit_options)
+
+
+def test_an_unseen_singer_only_counts_as_wrong(network):
+    assert network.score(GOOD, ["Zoe"] * 4) == 0
+
+
+def test_more_folds_than_recordings_is_said_by_scikit_learn(network):
+    from sklearn.model_selection import cross_val_score
+
+    with pytest.raises(ValueError, match="n_splits=5"):
+        cross_val_score(network, GOOD, ["Ann", "Ann", "Bob", "Bob"], cv=5)
+
+
+def test_a_folder_with_no_recordings(tmp_path):
+    (tmp_path / "Ann").mkdir()
+    with pytest.raises(ValueError, match=str(tmp_path)):
+        load_folder(tmp_path)
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        load_folder(tmp_path / "nowhere")
