@@ -74,7 +74,7 @@ class NetOverChunks(BaseEstimator):
         check_alike(chunks)
         if weights.sum() < 1:
             raise ValueError(
-                "sample_weight is how often a recording is drawn in an epoch; their sum "
+                "sample_weight is how often a recording is drawn in an epoch; the sum "
                 f"is {weights.sum():g}, under one recording: scale them up"
             )
         self.front_end_ = chunks[0].front_end
@@ -99,12 +99,13 @@ class NetOverChunks(BaseEstimator):
         valid = dataset(self.validation_indices_)
         seed = rng.randint(2**31 - 1)
         with seeded_torch(seed, device):
-            self.net_ = self._build_net(n_outputs, criterion, device, seed)
+            net = self._build_net(n_outputs, criterion, device, seed)
             # On a CPU, convolutions run up to twice as fast over channels-last.
-            self.net_.module_.to(memory_format=torch.channels_last)
-            with naming_the_batch_that_fits(self.net_, train):
-                run(self.net_, train, valid)
-        self.history_ = self.net_.history
+            net.module_.to(memory_format=torch.channels_last)
+            with naming_the_batch_that_fits(net, train):
+                run(net, train, valid)
+        self.net_ = net
+        self.history_ = net.history
 
     @property
     def _n_features_out(self):
@@ -167,7 +168,7 @@ class NetOverChunks(BaseEstimator):
         list of ndarray of shape (n_chunks, width)
             One entry a recording.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "net_")
         chunks = as_chunks(X, self.chunker)
         check_alike(chunks)
         self._check_front_end(chunks[0])
