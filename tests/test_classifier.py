@@ -233,7 +233,9 @@ def test_out_of_memory_names_the_batch_that_fits(chunked, singers, tiny):
             net.module_.forward = limited
 
     net = SingerNetClassifier(**tiny | {"callbacks": [Small()], "batch_size": 16})
-    with pytest.raises(ValueError, match="batch_size=16 does not fit .* batch_size=4 does"):
+    with pytest.raises(
+        ValueError, match="batch_size=16 does not fit .* batch_size=4 does"
+    ):
         net.fit(chunked, singers.singers)
 
 

@@ -5,8 +5,8 @@ and ``songs``, the ``sampling_rate`` to read them at, a description in ``DESCR``
 what else the set knows; or ``(recordings, singers)`` with ``return_X_y=True``.
 """
 
-from .folder import load_folder
-from .ravdess_song import load_ravdess_song
-from .synthetic import make_singers
+from singerlearn.datasets.folder import load_folder
+from singerlearn.datasets.ravdess_song import load_ravdess_song
+from singerlearn.datasets.synthetic import make_singers
 
 __all__ = ["load_folder", "load_ravdess_song", "make_singers"]

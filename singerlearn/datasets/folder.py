@@ -11,7 +11,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from sklearn.utils import Bunch
 
-from ..audio import load
+from singerlearn.audio import load
 
 SUFFIXES = frozenset(
     ".aac .aif .aiff .au .caf .flac .m4a .m4b .mp3 .mp4 .oga .ogg .opus .wav".split()

@@ -15,7 +15,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from sklearn.utils import Bunch
 
-from ..audio import load
+from singerlearn.audio import load
 
 SAMPLING_RATE = 22050
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful")

@@ -6,9 +6,9 @@ import numpy as np
 from joblib import Parallel, delayed
 from sklearn.utils import Bunch, check_random_state, check_scalar
 
-from .performance import perform
-from .rendering import render
-from .voices import draw_channel, draw_singer, draw_song
+from singerlearn.datasets.performance import perform
+from singerlearn.datasets.rendering import render
+from singerlearn.datasets.voices import draw_channel, draw_singer, draw_song
 
 DESCR = """\
 Synthetic singers
