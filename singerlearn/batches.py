@@ -9,6 +9,7 @@ import warnings
 
 import numpy as np
 import torch
+from torch.nn.functional import interpolate
 from torch.utils.data import Dataset
 
 
@@ -44,15 +45,31 @@ class ChunkDataset(Dataset):
         batch, targets = self.batch([index])
         return batch[0], targets[0]
 
-    def batch(self, indices):
-        """Return the chunks of these indices and their targets."""
+    def batch(self, indices, rng=None):
+        """Return the chunks of these indices, and their targets.
+
+        Parameters
+        ----------
+        indices : ndarray of shape (batch_size,)
+            Chunks, counted through all recordings.
+        rng : RandomState, default=None
+            If given, each chunk is cut from its recording at a random frame instead.
+
+        Returns
+        -------
+        chunks : Tensor of shape (batch_size, n_bands, chunk_frames)
+        targets : Tensor of shape (batch_size,)
+        """
+        recording, start = self.recording[indices], self.start[indices]
+        spectrograms = [self.spectrograms[i] for i in recording]
+        if rng is not None:
+            n_frames = np.array([s.shape[1] for s in spectrograms])
+            start = rng.randint(n_frames - self.chunk_frames + 1)
         chunks = [
-            self.spectrograms[self.recording[i]][
-                :, self.start[i] : self.start[i] + self.chunk_frames
-            ]
-            for i in indices
+            spectrogram[:, first : first + self.chunk_frames]
+            for spectrogram, first in zip(spectrograms, start, strict=True)
         ]
-        return torch.stack(chunks), self.targets[self.recording[indices]]
+        return torch.stack(chunks), self.targets[recording]
 
     def draw(self, rng):
         """Return the chunks of one epoch, shuffled, each as often as it weighs.
@@ -60,10 +77,13 @@ class ChunkDataset(Dataset):
         A recording of weight 2.3 comes two times, and a third time in three epochs
         out of ten: so doubling a weight is the same as repeating a recording.
         """
-        times = np.floor(self.weights).astype(int)
-        fraction = self.weights - times
-        if fraction.any():
-            times += rng.uniform(size=len(times)) < fraction
+        whole = np.floor(self.weights).astype(int)
+        fraction = self.weights - whole
+        times = whole
+        while fraction.any():
+            times = whole + (rng.uniform(size=len(whole)) < fraction)
+            if times.any():  # an epoch has a batch, however small the weights are
+                break
         ends = np.cumsum(self.n_chunks)
         order = [
             np.tile(np.arange(end - n, end), k)
@@ -76,11 +96,22 @@ class ChunkBatches:
     """Batches of a `ChunkDataset`: shuffled anew each epoch if seeded, else in order.
 
     Takes the place of torch's loader, whose workers and collation would copy.
+
+    Parameters
+    ----------
+    dataset : ChunkDataset
+    batch_size : int
+        Chunks in a batch, the last one may have fewer.
+    seed : int, default=None
+        Shuffles, and augments.
+    augment : bool, default=False
+        Cut chunks at random frames and `augment` them.
     """
 
-    def __init__(self, dataset, batch_size, seed=None):
+    def __init__(self, dataset, batch_size, seed=None, augment=False):
         self.dataset = dataset
         self.batch_size = batch_size
+        self.augment = augment
         self.rng = None if seed is None else np.random.RandomState(seed)
 
     def __len__(self):
@@ -92,7 +123,55 @@ class ChunkBatches:
         else:
             order = self.dataset.draw(self.rng)
         for first in range(0, len(order), self.batch_size):
-            yield self.dataset.batch(order[first : first + self.batch_size])
+            indices = order[first : first + self.batch_size]
+            if self.augment:
+                chunks, targets = self.dataset.batch(indices, self.rng)
+                yield augment(chunks, self.rng), targets
+            else:
+                yield self.dataset.batch(indices)
+
+
+def augment(chunks, rng):
+    """Hear chunks through other channels, and with parts of them masked.
+
+    What a microphone and a room do is a smooth curve over the bands, in decibels; two
+    masks hide neighbouring bands, one neighbouring frames (as in SpecAugment).
+
+    Parameters
+    ----------
+    chunks : Tensor of shape (batch, n_bands, n_frames)
+        Spectrograms in dB, where 0 is silence.
+    rng : RandomState
+        Draws curves and masks, for each chunk its own.
+
+    Returns
+    -------
+    Tensor of shape (batch, n_bands, n_frames)
+        In dB; nothing lies under 0.
+    """
+    n, n_bands, n_frames = chunks.shape
+    # Level and six points of the curve, with deviations of 2 and 2.4 dB.
+    points = rng.normal(scale=2, size=(n, 1, 1)) + rng.normal(scale=2.4, size=(n, 1, 6))
+    curve = interpolate(
+        torch.tensor(points, dtype=chunks.dtype, device=chunks.device),
+        size=n_bands,
+        mode="linear",
+    )
+    hidden = torch.tensor(
+        draw_masks(n, n_bands, n_bands // 8, rng)[:, :, None]
+        | draw_masks(n, n_bands, n_bands // 8, rng)[:, :, None]
+        | draw_masks(n, n_frames, n_frames // 6, rng)[:, None, :],
+        device=chunks.device,
+    )
+    return (chunks + curve.mT).clamp(min=0).masked_fill(hidden, 0)
+
+
+def draw_masks(n, length, widest, rng):
+    """Draw one run of True, of 0 to `widest`, for each of `n` rows of `length`."""
+    width = rng.randint(widest + 1, size=(n, 1))
+    first = rng.randint(length - width + 1)
+    position = np.arange(length)
+    return (first <= position) & (position < first + width)
 
 
 def as_tensor(array, device):

@@ -56,6 +56,10 @@ class SingerNetClassifier(
         Passes over the chunks, at most.
     batch_size : int, default=32
         Chunks in a step.
+    augment : bool, default=True
+        Whether chunks to train on are cut at random frames, heard through random
+        channels (a curve of a few dB over the bands) and partly masked, anew in each
+        epoch. The paper does not.
     early_stopping : bool, default=False
         Whether to set validation recordings aside, to stop when their loss no longer
         improves, and to restore the best weights. They are drawn by recording, before
@@ -125,6 +129,7 @@ class SingerNetClassifier(
         weight_decay=1e-6,
         max_epochs=30,
         batch_size=32,
+        augment=True,
         early_stopping=False,
         check_every=1,
         patience=10,
@@ -146,6 +151,7 @@ class SingerNetClassifier(
         self.weight_decay = weight_decay
         self.max_epochs = max_epochs
         self.batch_size = batch_size
+        self.augment = augment
         self.early_stopping = early_stopping
         self.check_every = check_every
         self.patience = patience
@@ -184,6 +190,7 @@ class SingerNetClassifier(
             lr_schedule=None,
             weight_decay=1e-6,
             batch_size=32,
+            augment=False,
             early_stopping=True,
             check_every=50,
             patience=300,

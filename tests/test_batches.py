@@ -5,7 +5,13 @@ import pytest
 import torch
 from numpy.testing import assert_array_equal
 
-from singerlearn.batches import ChunkBatches, ChunkDataset, draw_validation
+from singerlearn.batches import (
+    ChunkBatches,
+    ChunkDataset,
+    augment,
+    draw_masks,
+    draw_validation,
+)
 from singerlearn.chunks import Chunks
 
 
@@ -67,6 +73,61 @@ def test_fractional_weights_hold_on_average(recordings, rng):
     )
     # Standard deviations of the shares over 2,000 epochs are about 0.01.
     np.testing.assert_allclose(drawn / 2000 / [3, 1, 2], [0.25, 1.5, 0], atol=0.05)
+
+
+def test_small_weights_still_make_an_epoch(recordings, rng):
+    dataset = ChunkDataset(recordings, weights=[0.4, 0.3, 0.3])
+    assert min(len(dataset.draw(rng)) for _ in range(50)) >= 1
+
+
+def test_random_chunks_are_cut_anywhere_in_their_recording(recordings, rng):
+    dataset = ChunkDataset(recordings, [0, 1, 2])
+    firsts = {0: set(), 1: set(), 2: set()}
+    for _ in range(100):
+        chunks, targets = dataset.batch(np.arange(6), rng)
+        for chunk, i in zip(chunks.numpy(), targets.tolist(), strict=True):
+            windows = np.lib.stride_tricks.sliding_window_view(
+                recordings[i].spectrogram, 8, axis=1
+            )
+            (first,) = np.flatnonzero((windows == chunk[:, None]).all(axis=(0, 2)))
+            firsts[i].add(first)
+    assert firsts == {0: set(range(11)), 1: {0}, 2: set(range(6))}
+
+
+def test_masks_are_runs_of_every_length_and_place(rng):
+    masks = draw_masks(5000, 10, 3, rng)
+    runs = np.abs(np.diff(masks, axis=1, prepend=False, append=False)).sum(axis=1)
+    assert set(runs) == {0, 2}
+    np.testing.assert_allclose(np.bincount(masks.sum(axis=1)) / 5000, 0.25, atol=0.03)
+    assert masks.any(axis=0).all()
+
+
+def test_augmented_chunks_differ_by_a_smooth_curve_where_they_are_not_masked(rng):
+    chunks = torch.full((200, 96, 60), 30.0)
+    heard = augment(chunks, rng).numpy()
+    for chunk in heard:
+        seen = chunk[:, (chunk > 0).any(axis=0)]
+        assert seen.shape[1] >= 50
+        # All frames that are left have one curve.
+        assert (seen == seen[:, :1]).all()
+        curve = seen[:, 0][seen[:, 0] > 0]
+        assert len(curve) >= 96 - 24
+    deviation = (heard[heard > 0] - 30).std()
+    # A level of 2 dB and points of 2.4 dB, which interpolation flattens.
+    assert 2.4 < deviation < np.hypot(2, 2.4)
+
+
+def test_augmented_silence_stays_silent_or_above(rng):
+    assert augment(torch.zeros(20, 96, 60), rng).min() == 0
+
+
+def test_augmented_epochs_repeat_with_their_seed(recordings):
+    dataset = ChunkDataset(recordings, [0, 1, 2])
+    first, second, other = (
+        torch.cat([x for x, _ in ChunkBatches(dataset, 4, seed=s, augment=True)])
+        for s in (0, 0, 1)
+    )
+    assert torch.equal(first, second) and not torch.equal(first, other)
 
 
 def test_validation_is_one_recording_of_each_singer_who_has_two(rng):
