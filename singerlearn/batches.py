@@ -4,7 +4,6 @@ Torch only. The spectrograms of a fit lie on the device once, and a batch is gat
 there by index.
 """
 
-import math
 import warnings
 
 import numpy as np
@@ -71,8 +70,8 @@ class ChunkDataset(Dataset):
         ]
         return torch.stack(chunks), self.targets[recording]
 
-    def draw(self, rng):
-        """Return the chunks of one epoch, shuffled, each as often as it weighs.
+    def draw(self, rng, most=None):
+        """Return the chunks of one epoch, shuffled: at most so many of each recording.
 
         A recording of weight 2.3 comes two times, and a third time in three epochs
         out of ten: so doubling a weight is the same as repeating a recording.
@@ -86,8 +85,9 @@ class ChunkDataset(Dataset):
                 break
         ends = np.cumsum(self.n_chunks)
         order = [
-            np.tile(np.arange(end - n, end), k)
+            rng.permutation(np.arange(end - n, end))[:most]
             for end, n, k in zip(ends, self.n_chunks, times, strict=True)
+            for _ in range(k)
         ]
         return rng.permutation(np.concatenate(order))
 
@@ -106,22 +106,29 @@ class ChunkBatches:
         Shuffles, and augments.
     augment : bool, default=False
         Cut chunks at random frames and `augment` them.
+    chunks_per_recording : int, default=None
+        Chunks of a recording in a shuffled epoch, at most; None stands for all.
     """
 
-    def __init__(self, dataset, batch_size, seed=None, augment=False):
+    def __init__(
+        self,
+        dataset,
+        batch_size,
+        seed=None,
+        augment=False,
+        chunks_per_recording=None,
+    ):
         self.dataset = dataset
         self.batch_size = batch_size
         self.augment = augment
+        self.chunks_per_recording = chunks_per_recording
         self.rng = None if seed is None else np.random.RandomState(seed)
-
-    def __len__(self):
-        return math.ceil(len(self.dataset) / self.batch_size)
 
     def __iter__(self):
         if self.rng is None:
             order = np.arange(len(self.dataset))
         else:
-            order = self.dataset.draw(self.rng)
+            order = self.dataset.draw(self.rng, self.chunks_per_recording)
         for first in range(0, len(order), self.batch_size):
             indices = order[first : first + self.batch_size]
             if self.augment:

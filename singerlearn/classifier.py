@@ -56,6 +56,9 @@ class SingerNetClassifier(
         Passes over the chunks, at most.
     batch_size : int, default=32
         Chunks in a step.
+    chunks_per_recording : int or None, default=8
+        Chunks drawn from each recording in an epoch, at most, so that a long recording
+        takes no longer than a short one. None draws all, as the paper does.
     augment : bool, default=True
         Whether chunks to train on are cut at random frames, heard through random
         channels (a curve of a few dB over the bands) and partly masked, anew in each
@@ -129,6 +132,7 @@ class SingerNetClassifier(
         weight_decay=1e-6,
         max_epochs=30,
         batch_size=32,
+        chunks_per_recording=8,
         augment=True,
         early_stopping=False,
         check_every=1,
@@ -151,6 +155,7 @@ class SingerNetClassifier(
         self.weight_decay = weight_decay
         self.max_epochs = max_epochs
         self.batch_size = batch_size
+        self.chunks_per_recording = chunks_per_recording
         self.augment = augment
         self.early_stopping = early_stopping
         self.check_every = check_every
@@ -190,6 +195,7 @@ class SingerNetClassifier(
             lr_schedule=None,
             weight_decay=1e-6,
             batch_size=32,
+            chunks_per_recording=None,
             augment=False,
             early_stopping=True,
             check_every=50,

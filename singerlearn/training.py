@@ -43,6 +43,7 @@ class NetOverChunks(BaseEstimator):
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "chunks_per_recording": [Interval(Integral, 1, None, closed="left"), None],
         "augment": ["boolean"],
         "early_stopping": ["boolean"],
         "check_every": [Interval(Integral, 1, None, closed="left")],
@@ -119,7 +120,6 @@ class NetOverChunks(BaseEstimator):
         tags.input_tags.two_d_array = False
         tags.input_tags.one_d_array = True
         tags.input_tags.three_d_array = True
-        tags.non_deterministic = False
         return tags
 
     def _build_net(self, n_outputs, criterion, device, seed):
@@ -155,6 +155,7 @@ class NetOverChunks(BaseEstimator):
             iterator_train=ChunkBatches,
             iterator_train__seed=seed,
             iterator_train__augment=self.augment,
+            iterator_train__chunks_per_recording=self.chunks_per_recording,
             iterator_valid=ChunkBatches,
             callbacks=callbacks,
             callbacks__print_log=None,

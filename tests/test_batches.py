@@ -50,7 +50,7 @@ def test_read_only_spectrograms_raise_no_warning(recordings):
 def test_an_epoch_visits_every_chunk_once_in_another_order_each_time(recordings):
     batches = ChunkBatches(ChunkDataset(recordings, [0, 1, 2]), 4, seed=0)
     first, second = ([x.clone() for x, _ in batches] for _ in range(2))
-    assert [len(x) for x in first] == [4, 2] and len(batches) == 2
+    assert [len(x) for x in first] == [4, 2]
     keys = [sorted(x.sum().item() for x in torch.cat(e)) for e in (first, second)]
     assert keys[0] == keys[1] and len(set(keys[0])) == 6
     assert not torch.equal(torch.cat(first), torch.cat(second))
@@ -73,6 +73,15 @@ def test_fractional_weights_hold_on_average(recordings, rng):
     )
     # Standard deviations of the shares over 2,000 epochs are about 0.01.
     np.testing.assert_allclose(drawn / 2000 / [3, 1, 2], [0.25, 1.5, 0], atol=0.05)
+
+
+def test_long_recordings_give_no_more_chunks_than_asked_for(recordings, rng):
+    dataset = ChunkDataset(recordings)
+    drawn = [dataset.draw(rng, most=2) for _ in range(100)]
+    for order in drawn:
+        assert_array_equal(np.bincount(dataset.recording[order]), [2, 1, 2])
+        assert len(set(order)) == 5
+    assert set(np.concatenate(drawn)) == set(range(6))
 
 
 def test_small_weights_still_make_an_epoch(recordings, rng):
