@@ -4,6 +4,7 @@ Torch only. The spectrograms of a fit lie on the device once, and a batch is gat
 there by index.
 """
 
+import copy
 import warnings
 
 import numpy as np
@@ -25,17 +26,43 @@ class ChunkDataset(Dataset):
         How often a recording is drawn in an epoch, on average.
     device : str or torch.device, default="cpu"
         Where the spectrograms lie, once; on the CPU they are those of `recordings`.
+    songs : array-like of shape (n_recordings,), default=None
+        What two partners of one singer must differ in; None stands for the recording.
     """
 
-    def __init__(self, recordings, targets=0, weights=1, device="cpu"):
+    def __init__(self, recordings, targets=0, weights=1, device="cpu", songs=None):
         n = len(recordings)
         self.spectrograms = [as_tensor(r.spectrogram, device) for r in recordings]
         self.targets = torch.tensor(np.broadcast_to(targets, n), device=device)
         self.weights = np.broadcast_to(np.asarray(weights, dtype=float), n)
+        self.songs = np.arange(n) if songs is None else np.asarray(songs)
         self.chunk_frames = recordings[0].chunk_frames if n else 0
-        self.n_chunks = np.array([len(r) for r in recordings], dtype=int)
-        self.recording = np.repeat(np.arange(n), self.n_chunks)
-        self.start = np.concatenate([[], *(r.starts for r in recordings)]).astype(int)
+        self.starts = [r.starts for r in recordings]
+        self._count()
+
+    def _count(self):
+        """Number the chunks through all recordings."""
+        self.n_chunks = np.array([len(s) for s in self.starts], dtype=int)
+        self.recording = np.repeat(np.arange(len(self.starts)), self.n_chunks)
+        self.start = np.concatenate([[], *self.starts]).astype(int)
+
+    def subset(self, indices, weights=None):
+        """Return a data set of some of the recordings, in the same memory.
+
+        Parameters
+        ----------
+        indices : ndarray of shape (n_recordings,)
+        weights : ndarray of shape (n_recordings,), default=None
+            Their weights; None keeps those that they have.
+        """
+        part = copy.copy(self)
+        part.spectrograms = [self.spectrograms[i] for i in indices]
+        part.targets = self.targets[indices]
+        part.weights = self.weights[indices] if weights is None else weights
+        part.songs = self.songs[indices]
+        part.starts = [self.starts[i] for i in indices]
+        part._count()
+        return part
 
     def __len__(self):
         return len(self.start)
@@ -95,7 +122,8 @@ class ChunkDataset(Dataset):
 class ChunkBatches:
     """Batches of a `ChunkDataset`: shuffled anew each epoch if seeded, else in order.
 
-    Takes the place of torch's loader, whose workers and collation would copy.
+    Takes the place of torch's loader, whose workers and collation would copy. A
+    recording of weight 0 is in no batch.
 
     Parameters
     ----------
@@ -125,17 +153,25 @@ class ChunkBatches:
         self.rng = None if seed is None else np.random.RandomState(seed)
 
     def __iter__(self):
-        if self.rng is None:
-            order = np.arange(len(self.dataset))
-        else:
-            order = self.dataset.draw(self.rng, self.chunks_per_recording)
-        for first in range(0, len(order), self.batch_size):
-            indices = order[first : first + self.batch_size]
+        for indices in self.draw():
             if self.augment:
                 chunks, targets = self.dataset.batch(indices, self.rng)
                 yield augment(chunks, self.rng), targets
             else:
                 yield self.dataset.batch(indices)
+
+    def draw(self):
+        """Return the batches of one epoch, as indices of chunks."""
+        if self.rng is None:
+            weights = self.dataset.weights[self.dataset.recording]
+            return in_runs(np.flatnonzero(weights), self.batch_size)
+        order = self.dataset.draw(self.rng, self.chunks_per_recording)
+        return in_runs(order, self.batch_size)
+
+
+def in_runs(order, length):
+    """Cut an order into runs of this length; the last one may be shorter."""
+    return (order[first : first + length] for first in range(0, len(order), length))
 
 
 def augment(chunks, rng):
@@ -189,7 +225,7 @@ def as_tensor(array, device):
         return torch.from_numpy(array).to(device)
 
 
-def draw_validation(singers, groups, rng):
+def draw_validation(singers, groups, rng, songs=None):
     """Draw the recordings for the early-stopping test, before chunks exist.
 
     Groups are visited in random order; one is taken if it brings a singer whom the
@@ -205,6 +241,8 @@ def draw_validation(singers, groups, rng):
         Recordings of one group stay on one side.
     rng : RandomState
         Draws the order.
+    songs : ndarray of shape (n_recordings,), default=None
+        If given, every singer keeps at least two different songs to train on.
 
     Returns
     -------
@@ -219,18 +257,26 @@ def draw_validation(singers, groups, rng):
     _, groups = np.unique(groups, return_inverse=True)
     by_group = np.argsort(groups, kind="stable")
     members = np.split(by_group, np.cumsum(np.bincount(groups))[:-1])
-    to_train = np.bincount(singers)
+    keep = 1 if songs is None else 2
+    songs = np.arange(len(singers)) if songs is None else songs
+    own, song = np.unique(np.stack([singers, songs]), axis=1, return_inverse=True)
+    song = song.ravel()  # each singer's songs have numbers of their own
+    recordings = np.bincount(song)
+    to_train = np.bincount(own[0])
     valid = np.zeros(len(singers), dtype=bool)
     seen = np.zeros(len(to_train), dtype=bool)
     for group in rng.permutation(len(members)):
-        who, how_many = np.unique(singers[members[group]], return_counts=True)
-        if not seen[who].all() and np.all(to_train[who] > how_many):
+        who = np.unique(singers[members[group]])
+        taken = np.bincount(song[members[group]], minlength=len(recordings))
+        lost = own[0, (taken > 0) & (taken == recordings)]
+        left = to_train - np.bincount(lost, minlength=len(to_train))
+        if not seen[who].all() and np.all(left[who] >= keep):
             valid[members[group]] = seen[who] = True
-            to_train[who] -= how_many
+            recordings, to_train = recordings - taken, left
     if not valid.any():
         raise ValueError(
-            "early stopping needs recordings to validate on, but no singer has two "
-            "that could be parted; give more recordings (or groups), or set "
+            "early stopping needs recordings to validate on, but no singer can spare "
+            f"one and keep {keep}; give more recordings (or groups), or set "
             "early_stopping=False"
         )
     return valid

@@ -7,16 +7,11 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
 )
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    check_consistent_length,
-    column_or_1d,
-)
+from sklearn.utils.validation import _check_sample_weight, check_consistent_length
 from torch import nn
 
 from singerlearn.features import as_chunks
-from singerlearn.training import NetOverChunks
+from singerlearn.training import PAPER, NetOverChunks, encode_singers
 
 
 class SingerNetClassifier(
@@ -40,10 +35,11 @@ class SingerNetClassifier(
     filters : tuple of int, default=(32, 64, 128)
         Channels of the first layer and of each block, as in the column of the
         paper's Table 1: its shallow networks are (64, 128).
-    aggregation : {"average", "max", "attention", "none"}, default="average"
+    aggregation : {"attention", "average", "max", "none"}, default="attention"
         How the frames of a chunk become one vector (paper, section 2.2).
-    dense : tuple of int, default=(1024, 1024, 1024)
-        Units of the dense layers after the aggregation.
+    dense : tuple of int, default=()
+        Units of the dense layers after the aggregation. The paper has (1024, 1024,
+        1024), which learn few singers by heart.
     dropout : float, default=0.1
         Share of units dropped after each dense layer.
     lr : float, default=1e-3
@@ -54,7 +50,7 @@ class SingerNetClassifier(
         L2 regularisation of every learnable weight.
     max_epochs : int, default=30
         Passes over the chunks, at most.
-    batch_size : int, default=32
+    batch_size : int, default=16
         Chunks in a step.
     chunks_per_recording : int or None, default=8
         Chunks drawn from each recording in an epoch, at most, so that a long recording
@@ -124,14 +120,14 @@ class SingerNetClassifier(
         block="resnext",
         cardinality=4,
         filters=(32, 64, 128),
-        aggregation="average",
-        dense=(1024, 1024, 1024),
+        aggregation="attention",
+        dense=(),
         dropout=0.1,
         lr=1e-3,
         lr_schedule="one-cycle",
         weight_decay=1e-6,
         max_epochs=30,
-        batch_size=32,
+        batch_size=16,
         chunks_per_recording=8,
         augment=True,
         early_stopping=False,
@@ -184,27 +180,7 @@ class SingerNetClassifier(
         SingerNetClassifier
             Not fitted.
         """
-        regime = dict(
-            block="resnext",
-            cardinality=4,
-            filters=(64, 128),
-            aggregation="attention",
-            dense=(1024, 1024, 1024),
-            dropout=0.1,
-            lr=1e-4,
-            lr_schedule=None,
-            weight_decay=1e-6,
-            batch_size=32,
-            chunks_per_recording=None,
-            augment=False,
-            early_stopping=True,
-            check_every=50,
-            patience=300,
-            min_improvement=0.005,
-            # The paper names no limit: its training ends by the early-stopping test.
-            max_epochs=100_000,
-        )
-        return cls(**(regime | parameters))
+        return cls(**(PAPER | dict(filters=(64, 128), patience=300) | parameters))
 
     def fit(self, X, y, groups=None, sample_weight=None):
         """Train the network.
@@ -239,16 +215,8 @@ class SingerNetClassifier(
         """
         self._validate_params()
         chunks = as_chunks(X, self.chunker)
-        y = column_or_1d(y, warn=True)
         check_consistent_length(chunks, y, groups, sample_weight)
-        check_classification_targets(y)
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError(
-                "The number of classes has to be greater than one; got "
-                f"{len(self.classes_)} class ({self.classes_[0]!r}); give recordings "
-                "of at least two singers"
-            )
+        self.classes_, codes = encode_singers(y)
         weights = _check_sample_weight(sample_weight, chunks, ensure_non_negative=True)
         self._fit_net(
             chunks,
@@ -323,7 +291,9 @@ class SingerNetClassifier(
         return [softmax(logits, axis=1) for logits in self._apply_net(X)]
 
     def transform(self, X):
-        """Return the last dense layer's output: the mean over a recording's chunks.
+        """Return the last dense layer's output, its mean over a recording's chunks.
+
+        Without dense layers it is the aggregation's output.
 
         Parameters
         ----------
@@ -332,27 +302,7 @@ class SingerNetClassifier(
 
         Returns
         -------
-        ndarray of shape (n_recordings, dense[-1])
+        ndarray of shape (n_recordings, dense[-1] or channels * bands)
             What the network knows of a recording before it decides for a singer.
         """
         return np.stack([e.mean(axis=0) for e in self._apply_net(X, "embed")])
-
-    def attention_weights(self, X):
-        """Return how much each frame counts in its chunk (paper, equation 1).
-
-        Parameters
-        ----------
-        X : list of n_recordings recordings or Chunks
-            As in `fit`.
-
-        Returns
-        -------
-        list of ndarray of shape (n_chunks, n_pooled_frames)
-            One entry a recording; rows sum to 1. A pool halves the number of frames.
-
-        Raises
-        ------
-        ValueError
-            If the network aggregates otherwise than by attention.
-        """
-        return self._apply_net(X, "attention_weights")

@@ -15,7 +15,8 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from skorch.helper import predefined_split
@@ -25,6 +26,27 @@ from tqdm.auto import tqdm
 from singerlearn.batches import ChunkBatches, ChunkDataset, draw_validation
 from singerlearn.features import as_chunks
 from singerlearn.nn import SingerNet
+
+
+# The regime of section 3.3. The paper names no limit to the epochs: its training ends by
+# the early-stopping test.
+PAPER = dict(
+    block="resnext",
+    cardinality=4,
+    aggregation="attention",
+    dense=(1024, 1024, 1024),
+    dropout=0.1,
+    lr=1e-4,
+    lr_schedule=None,
+    weight_decay=1e-6,
+    max_epochs=100_000,
+    batch_size=32,
+    chunks_per_recording=None,
+    augment=False,
+    early_stopping=True,
+    check_every=50,
+    min_improvement=0.005,
+)
 
 
 class NetOverChunks(BaseEstimator):
@@ -55,7 +77,19 @@ class NetOverChunks(BaseEstimator):
         "verbose": ["verbose"],
     }
 
-    def _fit_net(self, chunks, targets, *, n_outputs, criterion, weights, groups):
+    def _fit_net(
+        self,
+        chunks,
+        targets,
+        *,
+        n_outputs,
+        criterion,
+        weights=None,
+        groups=None,
+        songs=None,
+        validation=None,
+        batches=ChunkBatches,
+    ):
         """Train ``net_`` on the chunks of recordings.
 
         Parameters
@@ -66,14 +100,21 @@ class NetOverChunks(BaseEstimator):
             Integer target of each recording, shared by its chunks.
         n_outputs : int
             Width of the network's output.
-        criterion : type of torch.nn.Module
-            Called with the network's output and the targets of a batch.
-        weights : ndarray of shape (n_recordings,)
-            How often each recording is drawn in an epoch, on average.
-        groups : array-like of shape (n_recordings,) or None
+        criterion : callable that returns a torch.nn.Module
+            Which is called with the network's output and the targets of a batch.
+        weights : ndarray of shape (n_recordings,), default=None
+            How often each recording is drawn in an epoch, on average; None: once.
+        groups : array-like of shape (n_recordings,), default=None
             Recordings that the inner split must keep together.
+        songs : ndarray of shape (n_recordings,), default=None
+            Integer song of each recording; the inner split leaves two of each singer.
+        validation : ndarray of shape (n_validation_recordings,), default=None
+            Indices of recordings to validate on, instead of an inner split.
+        batches : callable that returns a ChunkBatches
+            How chunks meet in a batch.
         """
         check_alike(chunks)
+        weights = np.ones(len(chunks)) if weights is None else weights
         if weights.sum() < 1:
             raise ValueError(
                 "sample_weight is how often a recording is drawn in an epoch; the sum "
@@ -84,35 +125,49 @@ class NetOverChunks(BaseEstimator):
         rng = check_random_state(self.random_state)
         device = check_device(self.device)
 
+        whole = ChunkDataset(chunks, targets, weights, device, songs)
         drawn = np.flatnonzero(weights > 0)
-        self.validation_indices_ = drawn[:0]
-        if self.early_stopping:
-            groups = drawn if groups is None else np.asarray(groups)[drawn]
-            self.validation_indices_ = drawn[
-                draw_validation(targets[drawn], groups, rng)
-            ]
-
-        def dataset(indices):
-            return ChunkDataset(
-                [chunks[i] for i in indices], targets[indices], weights[indices], device
-            )
-
-        train = dataset(np.setdiff1d(drawn, self.validation_indices_))
-        valid = dataset(self.validation_indices_)
+        # What the inner split sets aside may meet what is trained on, in a pair say;
+        # other singers meet nobody but each other.
+        meet = drawn if validation is None else validation
+        if validation is None:
+            validation = drawn[:0]
+            if self.early_stopping:
+                groups = drawn if groups is None else np.asarray(groups)[drawn]
+                kept = None if songs is None else songs[drawn]
+                validation = drawn[draw_validation(targets[drawn], groups, rng, kept)]
+        train = whole.subset(np.setdiff1d(drawn, validation))
+        valid = whole.subset(meet, np.isin(meet, validation).astype(float))
+        self.validation_indices_ = validation
         seed = rng.randint(2**31 - 1)
         with seeded_torch(seed, device):
-            net = self._build_net(n_outputs, criterion, device, seed)
+            net = self._build_net(n_outputs, criterion, batches, device, seed)
             # On a CPU, convolutions run up to twice as fast over channels-last.
             net.module_.to(memory_format=torch.channels_last)
             with naming_the_batch_that_fits(net, train):
-                run(net, train, valid)
+                run(net, train, valid if len(validation) else None)
         self.net_ = net
         self.history_ = net.history
 
-    @property
-    def _n_features_out(self):
-        """Width of the embedding, from which scikit-learn makes feature names."""
-        return self.net_.module_.output.in_features
+    def attention_weights(self, X):
+        """Return how much each frame counts in its chunk (paper, equation 1).
+
+        Parameters
+        ----------
+        X : list of n_recordings recordings or Chunks
+            As in `fit`.
+
+        Returns
+        -------
+        list of ndarray of shape (n_chunks, n_pooled_frames)
+            One entry a recording; rows sum to 1. A pool halves the number of frames.
+
+        Raises
+        ------
+        ValueError
+            If the network aggregates otherwise than by attention.
+        """
+        return self._apply_net(X, "attention_weights")
 
     def __sklearn_tags__(self):
         """X is a list of recordings, not a table."""
@@ -122,7 +177,7 @@ class NetOverChunks(BaseEstimator):
         tags.input_tags.three_d_array = True
         return tags
 
-    def _build_net(self, n_outputs, criterion, device, seed):
+    def _build_net(self, n_outputs, criterion, batches, device, seed):
         """Return the skorch net, its weights drawn, before training."""
         callbacks = [FiniteLoss(), *(copy.deepcopy(self.callbacks) or [])]
         if self.lr_schedule == "one-cycle":
@@ -152,11 +207,11 @@ class NetOverChunks(BaseEstimator):
             lr=self.lr,
             max_epochs=self.max_epochs,
             batch_size=self.batch_size,
-            iterator_train=ChunkBatches,
+            iterator_train=batches,
             iterator_train__seed=seed,
             iterator_train__augment=self.augment,
             iterator_train__chunks_per_recording=self.chunks_per_recording,
-            iterator_valid=ChunkBatches,
+            iterator_valid=batches,
             callbacks=callbacks,
             callbacks__print_log=None,
             device=device,
@@ -199,6 +254,35 @@ class NetOverChunks(BaseEstimator):
                 )
                 + "; chunk both with the same chunker"
             )
+
+
+def encode_singers(y):
+    """Return the singers' names, sorted, and the position of each label among them.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_recordings,)
+
+    Returns
+    -------
+    names : ndarray of shape (n_singers,)
+    codes : ndarray of shape (n_recordings,)
+
+    Raises
+    ------
+    ValueError
+        If the labels are no classes, or of one singer only.
+    """
+    y = column_or_1d(y, warn=True)
+    check_classification_targets(y)
+    names, codes = np.unique(y, return_inverse=True)
+    if len(names) < 2:
+        raise ValueError(
+            "The number of classes has to be greater than one; got "
+            f"{len(names)} class ({names.tolist()[0]!r}); give recordings of at least "
+            "two singers"
+        )
+    return names, codes
 
 
 def check_alike(chunks):
@@ -286,7 +370,7 @@ class ProgressBar(Callback):
 
 def run(net, train, valid):
     """Train a net, and keep the best so far if it is stopped from the keyboard."""
-    net.train_split = predefined_split(valid) if len(valid) else None
+    net.train_split = None if valid is None else predefined_split(valid)
     net.partial_fit(train)
     net.train_split = None  # or the fitted net would carry its validation set along
     if "train_loss" not in net.history[-1]:
