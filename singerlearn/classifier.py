@@ -306,3 +306,8 @@ class SingerNetClassifier(
             What the network knows of a recording before it decides for a singer.
         """
         return np.stack([e.mean(axis=0) for e in self._apply_net(X, "embed")])
+
+    @property
+    def _n_features_out(self):
+        """Width of what `transform` returns, from which it has its feature names."""
+        return self.net_.module_.output.in_features

@@ -27,9 +27,7 @@ from singerlearn.batches import ChunkBatches, ChunkDataset, draw_validation
 from singerlearn.features import as_chunks
 from singerlearn.nn import SingerNet
 
-
-# The regime of section 3.3. The paper names no limit to the epochs: its training ends by
-# the early-stopping test.
+# The regime of section 3.3. It names no limit to the epochs: training ends by the test.
 PAPER = dict(
     block="resnext",
     cardinality=4,
@@ -257,22 +255,7 @@ class NetOverChunks(BaseEstimator):
 
 
 def encode_singers(y):
-    """Return the singers' names, sorted, and the position of each label among them.
-
-    Parameters
-    ----------
-    y : array-like of shape (n_recordings,)
-
-    Returns
-    -------
-    names : ndarray of shape (n_singers,)
-    codes : ndarray of shape (n_recordings,)
-
-    Raises
-    ------
-    ValueError
-        If the labels are no classes, or of one singer only.
-    """
+    """Return the singers' names, sorted, and each recording's position among them."""
     y = column_or_1d(y, warn=True)
     check_classification_targets(y)
     names, codes = np.unique(y, return_inverse=True)

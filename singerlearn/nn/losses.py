@@ -1,0 +1,184 @@
+"""Losses that draw the chunks of a singer together and part singers.
+
+Each is called with the embeddings of a batch, (batch, n_components), and the code of
+the singer in each, (batch,), and returns one number. Where `on_sphere` is true only the
+directions of embeddings count for it: they are to be brought to length 1 before they
+are compared.
+"""
+
+import math
+
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy, normalize
+
+__all__ = [
+    "LOSSES",
+    "Contrastive",
+    "MarginSoftmax",
+    "SupervisedContrastive",
+    "Triplet",
+]
+
+
+class Contrastive(nn.Module):
+    """Contrastive loss over pairs, on squared distances (equations 4 and 5).
+
+    With D the squared Euclidean distance a pair costs D / 2 if the singer is the same,
+    else max(0, margin - D) / 2. The members of a pair lie side by side in the batch,
+    as `PairBatches` has them.
+
+    Parameters
+    ----------
+    margin : float, default=1.0
+        Squared distance from which on different singers are far enough apart.
+    """
+
+    on_sphere = False
+
+    def __init__(self, margin=1.0):
+        super().__init__()
+        self.margin = margin
+
+    def forward(self, embeddings, singers):
+        """Mean over the pairs of a batch of 2 * n_pairs chunks."""
+        distances = (embeddings[0::2] - embeddings[1::2]).square().sum(dim=1)
+        same = singers[0::2] == singers[1::2]
+        return torch.where(same, distances, (self.margin - distances).relu()).mean() / 2
+
+
+class Triplet(nn.Module):
+    """Triplet loss over all triplets of a batch, on squared distances.
+
+    A chunk, one of the same singer at squared distance P and one of another singer at
+    N cost max(0, P - N + margin).
+
+    Parameters
+    ----------
+    margin : float, default=1.0
+        Squared distance by which the other singer must be further away.
+
+    References
+    ----------
+    K. Q. Weinberger and L. K. Saul, "Distance metric learning for large margin nearest
+    neighbor classification", JMLR 10, 2009. All triplets of batches of P singers with K
+    chunks: A. Hermans et al., "In defense of the triplet loss", arXiv:1703.07737.
+    """
+
+    on_sphere = False
+
+    def __init__(self, margin=1.0):
+        super().__init__()
+        self.margin = margin
+
+    def forward(self, embeddings, singers):
+        """Mean over all triplets, those without cost included."""
+        # Not by a matrix product, which would lose the small distances to rounding.
+        distances = (embeddings[:, None] - embeddings).square().sum(dim=2)
+        same, itself = compare(singers)
+        costs = (distances[:, :, None] - distances[:, None, :] + self.margin).relu()
+        triplets = (same & ~itself)[:, :, None] & ~same[:, None, :]
+        return (costs * triplets).sum() / triplets.sum().clamp(min=1)
+
+
+class SupervisedContrastive(nn.Module):
+    """Supervised contrastive loss, on cosines.
+
+    A chunk costs the mean, over the others of its singer, of the cross entropy of
+    picking them among all others of the batch by the softmax of cosine / temperature.
+
+    Parameters
+    ----------
+    temperature : float, default=0.1
+        The lower, the more the nearest chunks count.
+
+    References
+    ----------
+    P. Khosla et al., "Supervised contrastive learning", arXiv:2004.11362, equation 2.
+    """
+
+    on_sphere = True
+
+    def __init__(self, temperature=0.1):
+        super().__init__()
+        self.temperature = temperature
+
+    def forward(self, embeddings, singers):
+        """Mean over the chunks whose singer has another one in the batch."""
+        directions = normalize(embeddings)
+        same, itself = compare(singers)
+        logits = directions @ directions.T / self.temperature
+        logits = logits.masked_fill(itself, -math.inf)
+        costs = logits.logsumexp(dim=1, keepdim=True) - logits
+        partners = same & ~itself
+        n_partners = partners.sum(dim=1)
+        means = costs.where(partners, 0).sum(dim=1) / n_partners.clamp(min=1)
+        return means.sum() / (n_partners > 0).sum().clamp(min=1)
+
+
+class MarginSoftmax(nn.Module):
+    """Softmax over the training singers with an additive angular margin.
+
+    Every singer has a direction, which is learnt. The logits are scaled cosines between
+    them and an embedding, the angle to its own singer being made larger by the margin.
+
+    Parameters
+    ----------
+    n_components, n_singers : int
+        Shape of the directions.
+    angle : float, default=0.2
+        The margin, in radians; this and the scale are usual where voices are told
+        apart (J. S. Chung et al., "In defence of metric learning for speaker
+        recognition", arXiv:2003.11982).
+    scale : float, default=30.0
+        What cosines are multiplied by.
+
+    References
+    ----------
+    J. Deng et al., "ArcFace: Additive angular margin loss for deep face recognition",
+    arXiv:1801.07698.
+    """
+
+    on_sphere = True
+
+    def __init__(self, n_components, n_singers, angle=0.2, scale=30.0):
+        super().__init__()
+        self.angle = angle
+        self.scale = scale
+        self.directions = nn.Parameter(torch.randn(n_singers, n_components))
+
+    def forward(self, embeddings, singers):
+        """Mean over the chunks of a batch."""
+        cosines = normalize(embeddings) @ normalize(self.directions).T
+        own = cosines.gather(1, singers[:, None])
+        # The slope of the arc cosine is infinite at an angle of 0: stay clear of it.
+        angles = own.clamp(-1 + 1e-6, 1 - 1e-6).acos() + self.angle
+        # Past pi the cosine would rise again; a line goes on falling instead.
+        beyond = own - self.angle * math.sin(self.angle)
+        moved = torch.where(angles < math.pi, angles.cos(), beyond)
+        return cross_entropy(
+            self.scale * cosines.scatter(1, singers[:, None], moved), singers
+        )
+
+
+def compare(singers):
+    """Tell of all pairs of a batch whether they have one singer, and are one chunk.
+
+    Parameters
+    ----------
+    singers : Tensor of shape (batch,)
+
+    Returns
+    -------
+    same, itself : Tensor of shape (batch, batch), dtype bool
+    """
+    same = singers[:, None] == singers
+    return same, torch.eye(len(same), dtype=torch.bool, device=same.device)
+
+
+LOSSES = {
+    "contrastive": Contrastive,
+    "triplet": Triplet,
+    "margin-softmax": MarginSoftmax,
+    "supervised-contrastive": SupervisedContrastive,
+}

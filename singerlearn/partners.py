@@ -1,0 +1,141 @@
+"""Batches of chunks that are there for each other's sake: pairs, and several singers.
+
+The losses in `singerlearn.nn.losses` compare the chunks of a batch with each other;
+which ones meet is decided here.
+"""
+
+import numpy as np
+
+from singerlearn.batches import ChunkBatches, in_runs
+
+
+class PartnerBatches(ChunkBatches):
+    """Batches of chunks that are there for each other's sake.
+
+    Anchors are drawn as `ChunkBatches` draws chunks, every singer in every epoch, and
+    their partners from the whole data set. A partner of the same singer is of another
+    recording, or of another song where the data set tells songs, and never the chunk
+    itself. Shuffled anew each epoch if seeded, else every epoch is the same.
+
+    Parameters
+    ----------
+    dataset, batch_size, **options
+        As for `ChunkBatches`; the targets are the singers.
+    same_recording : bool, default=False
+        Whether partners of the same singer may be of one recording (or song).
+    """
+
+    def __init__(self, dataset, batch_size, *, same_recording=False, **options):
+        super().__init__(dataset, batch_size, **options)
+        self.singer = dataset.targets.cpu().numpy()[dataset.recording]
+        songs = dataset.songs[dataset.recording]
+        if same_recording:
+            songs = np.arange(len(dataset))
+        # Songs are counted singer by singer; so ordered, a singer's chunks are one run.
+        both = np.stack([self.singer, songs])
+        self.song = np.unique(both, axis=1, return_inverse=True)[1].ravel()
+        self.order = np.argsort(self.song, kind="stable")
+
+    def draw_anchors(self):
+        """Return the anchors of an epoch, and the generator to draw partners with."""
+        rng = np.random.RandomState(0) if self.rng is None else self.rng
+        return self.dataset.draw(rng, self.chunks_per_recording), rng
+
+
+class PairBatches(PartnerBatches):
+    """Batches of pairs, side by side, every second one of the same singer.
+
+    Every anchor has one partner in an epoch; a batch has ``batch_size // 2`` pairs.
+    """
+
+    def __init__(self, dataset, batch_size, **options):
+        super().__init__(dataset, batch_size, **options)
+        place = np.argsort(self.order)
+        self.singer_run = run_of_each(self.singer[self.order])[:, place]
+        self.song_run = run_of_each(self.song[self.order])[:, place]
+
+    def draw(self):
+        """Return the batches of one epoch, as indices of chunks."""
+        anchors, rng = self.draw_anchors()
+        same = np.arange(len(anchors)) % 2 == 0
+        pairs = np.stack([anchors, self.draw_partners(anchors, same, rng)], axis=1)
+        return in_runs(pairs.ravel(), self.batch_size // 2 * 2)
+
+    def draw_partners(self, anchors, same, rng):
+        """Draw a chunk of the same singer, or of another, for each anchor."""
+        singer, song = self.singer_run[:, anchors], self.song_run[:, anchors]
+        # Drawn from one run of the order, with another run inside of it left out.
+        first, end = np.where(same, singer, [[0], [len(self.order)]])
+        gap, resume = np.where(same, song, singer)
+        place = first + rng.randint(end - first - (resume - gap))
+        return self.order[place + (place >= gap) * (resume - gap)]
+
+
+class SingerBatches(PartnerBatches):
+    """Batches of several singers with several chunks each ("P x K").
+
+    An anchor's partners are spread over as many other recordings of the singer as
+    there are. An epoch has about as many chunks as `ChunkBatches` would draw, and all
+    singers equally often.
+
+    Parameters
+    ----------
+    chunks_per_singer : int, default=4
+        Chunks of a singer in a batch, fewer where a singer has fewer.
+    """
+
+    def __init__(self, dataset, batch_size, *, chunks_per_singer=4, **options):
+        super().__init__(dataset, batch_size, **options)
+        # To validate, an anchor and one partner: among further partners, which may
+        # be of the training set, the loss would only show how well those are known.
+        self.chunks_per_singer = 2 if self.rng is None else chunks_per_singer
+        ends = np.cumsum(np.bincount(self.song))
+        self.chunks = np.split(self.order, ends[:-1])
+        self.singer_of_song = self.singer[self.order[ends - 1]]
+
+    def draw(self):
+        """Yield the batches of one epoch, as indices of chunks."""
+        anchors, rng = self.draw_anchors()
+        singers = self.singer[anchors]
+        queues = [anchors[singers == singer] for singer in np.unique(singers)]
+        if len(queues) < 2:
+            raise ValueError(
+                "a loss over several singers cannot be validated on recordings of one: "
+                "give groups that leave more, or validation_singers"
+            )
+        at_once = min(len(queues), self.batch_size // self.chunks_per_singer)
+        for i in range(-(-len(anchors) // (len(queues) * self.chunks_per_singer))):
+            # The last batch of a round is filled up with singers of the first.
+            n_batches = -(-len(queues) // at_once)
+            for batch in np.resize(rng.permutation(len(queues)), (n_batches, at_once)):
+                own = (queues[singer] for singer in batch)
+                yield np.concatenate([self.hand(q[i % len(q)], rng) for q in own])
+
+    def hand(self, anchor, rng):
+        """Return an anchor with its partners of the same singer."""
+        song, singer = self.song[anchor], self.singer[anchor]
+        others = np.flatnonzero(self.singer_of_song == singer)
+        others = rng.permutation(others[others != song])
+        # Round and round the singer's songs, the anchor's own comes last.
+        visits = np.resize(np.append(others, song), self.chunks_per_singer - 1)
+        hand = [[anchor]]
+        for song, times in zip(*np.unique(visits, return_counts=True), strict=True):
+            chunks = self.chunks[song]
+            hand.append(rng.permutation(chunks[chunks != anchor])[:times])
+        return np.concatenate(hand)
+
+
+def run_of_each(codes):
+    """Return where the run of equal codes around each element begins and ends.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n,)
+        Sorted.
+
+    Returns
+    -------
+    ndarray of shape (2, n)
+        First index, and the one after the last.
+    """
+    return np.stack([np.searchsorted(codes, codes, s) for s in ("left", "right")])
