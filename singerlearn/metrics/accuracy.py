@@ -1,22 +1,6 @@
-"""Figures of merit: arrays in, numbers out.
-
-Conventions
------------
-A recording is one entry of ``y_true``, the singer who is heard on it. What an
-estimator says about its chunks (or clips) is one array of labels a recording, as
-``predict_chunks`` returns it.
-
-An accuracy is the share of right answers, in [0, 1], higher is better. *Recording
-accuracy* counts every recording once, *chunk accuracy* every chunk, so that a long
-recording counts more than a short one. The paper does not say which of the two its
-Table 1 shows; we report both.
-
-Malformed input raises ValueError; nothing returns NaN.
-"""
+"""How often the singer is named rightly: over recordings, and over chunks."""
 
 import numpy as np
-
-__all__ = ["chunk_accuracy", "recording_accuracy"]
 
 
 def recording_accuracy(y_true, y_pred):
@@ -37,6 +21,10 @@ def recording_accuracy(y_true, y_pred):
     ------
     ValueError
         If there are no recordings, or the lengths differ.
+
+    See Also
+    --------
+    bootstrap_interval : Its interval, with ``groups=y_true``.
 
     Examples
     --------
@@ -72,6 +60,10 @@ def chunk_accuracy(y_true, y_pred_chunks):
     ------
     ValueError
         If there are no recordings, the lengths differ, or a recording has no chunks.
+
+    See Also
+    --------
+    bootstrap_interval : Its interval, with ``groups=y_true``.
 
     Examples
     --------

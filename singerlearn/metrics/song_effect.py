@@ -1,0 +1,256 @@
+"""How much of an embedding is the singer, and how much the song."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from singerlearn.metrics.neighbours import (
+    chance_accuracy,
+    check_n_neighbors,
+    nearest,
+    vote,
+)
+from singerlearn.metrics.validation import (
+    check_embeddings,
+    check_groupings,
+    check_labels,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class KNNEffect:
+    """How well nearest neighbours name a label, beside what chance would do.
+
+    Attributes
+    ----------
+    n_neighbors : tuple of int
+    accuracy : ndarray of shape (len(n_neighbors),)
+        Leave-one-out, as `leave_one_out_knn`.
+    chance : float
+        Accuracy of one neighbour drawn at random.
+    null : ndarray of shape (n_permutations, len(n_neighbors))
+        Accuracies with permuted labels.
+    """
+
+    n_neighbors: tuple
+    accuracy: np.ndarray
+    chance: float
+    null: np.ndarray
+
+    @property
+    def p_values(self):
+        """Share of the permutations, the true labels among them, that do as well."""
+        reached = (self.null >= self.accuracy).sum(axis=0)
+        return (1 + reached) / (1 + len(self.null))
+
+
+@dataclass(frozen=True, eq=False)
+class SongEffectReport:
+    """What `song_effect_report` found; print it for a table.
+
+    Attributes
+    ----------
+    singer, song : KNNEffect
+        Among all neighbours, as the paper's Figure 5.
+    singer_crossed : KNNEffect
+        Singers, among the neighbours that share no song (or no excluded group).
+    song_crossed : KNNEffect
+        Songs, among the neighbours by other singers.
+    same_song_impostors : float in [0, 1]
+        Share of the samples whose nearest neighbour is somebody else singing the same
+        song.
+    same_song_impostors_chance : float
+        The same for a neighbour drawn at random.
+    n_samples, n_singers, n_songs : int
+    """
+
+    singer: KNNEffect
+    singer_crossed: KNNEffect
+    song: KNNEffect
+    song_crossed: KNNEffect
+    same_song_impostors: float
+    same_song_impostors_chance: float
+    n_samples: int
+    n_singers: int
+    n_songs: int
+
+    def __repr__(self):
+        return (
+            f"SongEffectReport(n_samples={self.n_samples}, n_singers={self.n_singers}, "
+            f"n_songs={self.n_songs}, n_neighbors={self.singer.n_neighbors})"
+        )
+
+    def __str__(self):
+        rows = {
+            "singer": self.singer,
+            "singer, crossed": self.singer_crossed,
+            "song": self.song,
+            "song, other singers": self.song_crossed,
+        }
+        counts = self.singer.n_neighbors
+        lines = [
+            f"{self.n_samples} samples of {self.n_singers} singers and {self.n_songs} "
+            "songs; accuracy of the k nearest neighbours (p)",
+            f"{'':19} chance" + "".join(f"{f'k = {k}':>14}" for k in counts),
+        ]
+        lines += [
+            f"{name:19}  {row.chance:.3f}"
+            + "".join(
+                f" {a:.3f} ({p:.3f})"
+                for a, p in zip(row.accuracy, row.p_values, strict=True)
+            )
+            for name, row in rows.items()
+        ]
+        lines.append(
+            "nearest is somebody else with the same song: "
+            f"{self.same_song_impostors:.3f} (by chance "
+            f"{self.same_song_impostors_chance:.3f})"
+        )
+        return "\n".join(lines)
+
+
+def song_effect_report(
+    Z,
+    singers,
+    songs,
+    *,
+    n_neighbors=(1, 3, 5, 7),
+    exclude_groups=None,
+    n_permutations=999,
+    random_state=None,
+):
+    """Tell how much of an embedding is the singer, and how much the song.
+
+    Nearest neighbours are asked for the singer and for the song, among all others (the
+    paper's Figure 5) and *crossed*: for the singer among other songs, for the song
+    among other singers. The first pair shows which of the two decides who is near; the
+    crossed pair shows whether there is anything of either once the other cannot help.
+
+    The null keeps the other effect as it is: singers are permuted within each song, and
+    songs within each singer, while neighbours stay where they are. So a small p-value
+    means that a singer is heard beyond what the song tells, and not only that the
+    embedding holds something.
+
+    Parameters
+    ----------
+    Z : array-like of shape (n_samples, n_components)
+        Embeddings, one a recording.
+    singers, songs : array-like of shape (n_samples,)
+    n_neighbors : sequence of int, default=(1, 3, 5, 7)
+    exclude_groups : array-like, default=None
+        What crossed neighbours must not share when asked for the singer, as in
+        `leave_one_out_knn`: ``[lyrics, melodies]``, where songs share these. None for
+        `songs`.
+    n_permutations : int, default=999
+    random_state : int, RandomState instance or None, default=None
+        Permutes.
+
+    Returns
+    -------
+    SongEffectReport
+
+    Raises
+    ------
+    ValueError
+        If Z holds NaN, lengths differ, there is but one singer or song, there are not
+        more samples than neighbours, or if singer and song cannot be told apart: no
+        singer sings two songs, or no song has two singers.
+
+    Examples
+    --------
+    An embedding that hears songs, and a little of the singer:
+
+    >>> import numpy as np
+    >>> from singerlearn.metrics import song_effect_report
+    >>> singers, songs = np.divmod(np.arange(24), 4)
+    >>> rng = np.random.RandomState(0)
+    >>> voice, tune, take = (rng.randn(n, 8) for n in (6, 4, 24))
+    >>> Z = 0.7 * voice[singers] + 2 * tune[songs] + 0.2 * take
+    >>> report = song_effect_report(Z, singers, songs, n_neighbors=[1], random_state=0)
+    >>> print(report)
+    24 samples of 6 singers and 4 songs; accuracy of the k nearest neighbours (p)
+                        chance         k = 1
+    singer               0.130 0.000 (1.000)
+    singer, crossed      0.167 0.458 (0.002)
+    song                 0.217 1.000 (0.001)
+    song, other singers  0.250 1.000 (0.001)
+    nearest is somebody else with the same song: 1.000 (by chance 0.217)
+    """
+    from sklearn.utils import check_random_state  # a slow import
+
+    Z = check_embeddings(Z)
+    singer_labels, singer = check_labels(singers, "singers", len(Z))
+    song_labels, song = check_labels(songs, "songs", len(Z))
+    _check_design(singer_labels, singer, song_labels, song)
+    n_neighbors = tuple(n_neighbors)
+    k_max = check_n_neighbors(n_neighbors, len(Z))
+    if n_permutations < 1:
+        raise ValueError(f"n_permutations={n_permutations} must be at least 1")
+    anyone = check_groupings(None, len(Z))
+    other_songs = check_groupings(
+        songs if exclude_groups is None else exclude_groups, len(Z)
+    )
+    other_singers = check_groupings(singers, len(Z))
+    rng = check_random_state(random_state)
+
+    def effect(codes, within, groupings):
+        neighbours = nearest(Z, k_max, groupings)
+
+        def accuracy(codes):
+            named = (vote(codes, neighbours[:, :k]) for k in n_neighbors)
+            return [np.mean(labels == codes) for labels in named]
+
+        return KNNEffect(
+            n_neighbors,
+            accuracy=np.array(accuracy(codes)),
+            chance=chance_accuracy(codes, groupings),
+            null=np.array([
+                accuracy(_permute(codes, within, rng)) for _ in range(n_permutations)
+            ]),
+        )  # fmt: skip
+
+    impostors, impostors_chance = _same_song_impostors(Z, singer, song)
+    return SongEffectReport(
+        singer=effect(singer, song, anyone),
+        singer_crossed=effect(singer, song, other_songs),
+        song=effect(song, singer, anyone),
+        song_crossed=effect(song, singer, other_singers),
+        same_song_impostors=impostors,
+        same_song_impostors_chance=impostors_chance,
+        n_samples=len(Z),
+        n_singers=len(singer_labels),
+        n_songs=len(song_labels),
+    )
+
+
+def _check_design(singer_labels, singer, song_labels, song):
+    """Refuse a design in which what is the singer and what the song cannot be told."""
+    for name, labels in (("singers", singer_labels), ("songs", song_labels)):
+        if len(labels) == 1:
+            raise ValueError(f"{name} holds {labels.item(0)!r} only; two are needed")
+    n_sung = len(np.unique(np.stack([singer, song]), axis=1).T)
+    for n_labels, what in (
+        (len(singer_labels), "no singer sings two songs"),
+        (len(song_labels), "no song has two singers"),
+    ):
+        if n_sung == n_labels:
+            raise ValueError(f"{what}, so that singer and song cannot be told apart")
+
+
+def _permute(codes, within, rng):
+    """Shuffle codes among the samples of each group of `within`."""
+    permuted = np.empty_like(codes)
+    by_group = np.argsort(within, kind="stable")
+    permuted[by_group] = codes[np.lexsort((rng.random_sample(len(codes)), within))]
+    return permuted
+
+
+def _same_song_impostors(Z, singer, song):
+    """Return how often the nearest is another singer with the same song; by chance."""
+    first = nearest(Z, 1, check_groupings(None, len(Z)))[:, 0]
+    found = (singer[first] != singer) & (song[first] == song)
+    _, sung, n_sung = np.unique(
+        np.stack([singer, song]), axis=1, return_inverse=True, return_counts=True
+    )
+    others = np.bincount(song)[song] - n_sung[sung.ravel()]
+    return float(found.mean()), float(others.mean() / (len(Z) - 1))

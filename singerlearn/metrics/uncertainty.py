@@ -1,0 +1,255 @@
+"""How sure a figure is, and whether one model is better than another."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from singerlearn.metrics.validation import check_labels
+
+
+class Interval(NamedTuple):
+    """A figure and the confidence interval around it.
+
+    Attributes
+    ----------
+    estimate, low, high : float or ndarray
+        As the metric returns them.
+    """
+
+    estimate: float
+    low: float
+    high: float
+
+    def __str__(self):
+        if np.ndim(self.estimate):
+            return repr(self)
+        return f"{self.estimate:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+class Comparison(NamedTuple):
+    """How far one model is ahead of another.
+
+    Attributes
+    ----------
+    difference : float
+        Mean over the folds, first model less second.
+    low, high : float
+        Its confidence interval.
+    p_value : float
+        Of a difference so large, either way, between models that are equally good.
+    """
+
+    difference: float
+    low: float
+    high: float
+    p_value: float
+
+    def __str__(self):
+        return (
+            f"{self.difference:+.3f} [{self.low:+.3f}, {self.high:+.3f}], "
+            f"p = {self.p_value:.2g}"
+        )
+
+
+def bootstrap_interval(
+    metric, *arrays, groups, confidence=0.95, n_resamples=1000, random_state=None
+):
+    """Confidence interval of any metric, by drawing whole groups again.
+
+    Recordings of one singer rise and fall together. So it is singers who are drawn,
+    with replacement, each with all that is theirs: the interval is about other singers
+    of the same kind [1]_. A trial belongs to two singers: a non-target is in a resample
+    as often as the draws of the one times the draws of the other [2]_, a target as
+    often as its singer. A resample on which the metric raises ValueError, since no
+    target was drawn for instance, is drawn again.
+
+    The ends are quantiles of the resamples, the further out the fewer the groups, as a
+    t interval is wider than a normal one [3]_. With fewer than ten singers they remain
+    a rough guide.
+
+    Parameters
+    ----------
+    metric : callable
+        Takes the arrays and returns a number, or an array of numbers.
+    *arrays : list or array-like of length n_samples
+        What the metric takes: an entry a recording, or a trial.
+    groups : array-like of shape (n_samples,) or (n_trials, 2)
+        The singer of each sample, or both singers of each trial.
+    confidence : float, default=0.95
+    n_resamples : int, default=1000
+    random_state : int, RandomState instance or None, default=None
+        Draws the singers.
+
+    Returns
+    -------
+    Interval
+        ``(estimate, low, high)``; the estimate is the metric of the arrays themselves.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, if there is one group only, if the metric refuses the arrays
+        or nearly all resamples.
+
+    References
+    ----------
+    .. [1] Bolle RM, Ratha NK, Pankanti S (2004): Error analysis of pattern recognition
+       systems: the subsets bootstrap. Computer Vision and Image Understanding 93(1).
+    .. [2] Owen AB (2007): The pigeonhole bootstrap. Annals of Applied Statistics 1(2).
+    .. [3] Hesterberg TC (2015): What teachers should know about the bootstrap. The
+       American Statistician 69(4).
+
+    Examples
+    --------
+    >>> from singerlearn.metrics import bootstrap_interval, recording_accuracy
+    >>> y_true = ["Ann", "Ann", "Bob", "Bob", "Cid", "Cid"]
+    >>> y_pred = ["Ann", "Ann", "Bob", "Ann", "Cid", "Cid"]
+    >>> interval = bootstrap_interval(
+    ...     recording_accuracy, y_true, y_pred, groups=y_true, random_state=0
+    ... )
+    >>> print(interval)
+    0.833 [0.500, 1.000]
+    """
+    from sklearn.utils import check_random_state  # a slow import
+
+    arrays = [
+        list(a) if isinstance(a, (list, tuple)) else np.asarray(a) for a in arrays
+    ]
+    codes, n_groups = _check_groups(groups, [len(a) for a in arrays])
+    tail = _tail(confidence, n_groups)
+    if n_resamples < 2:
+        raise ValueError(f"n_resamples={n_resamples} must be at least 2")
+    rng = check_random_state(random_state)
+
+    estimate = metric(*arrays)
+    values = []
+    for _ in range(10 * n_resamples):
+        drawn = np.bincount(rng.randint(n_groups, size=n_groups), minlength=n_groups)
+        times = drawn[codes[:, 0]]
+        if codes.shape[1] == 2:
+            times = times * np.where(codes[:, 0] == codes[:, 1], 1, drawn[codes[:, 1]])
+        samples = np.repeat(np.arange(len(codes)), times)
+        try:
+            values.append(metric(*(_take(a, samples) for a in arrays)))
+        except ValueError:
+            continue
+        if len(values) == n_resamples:
+            break
+    else:
+        raise ValueError(
+            f"the metric could be computed on {len(values)} of {10 * n_resamples} "
+            f"resamples of {n_groups} groups; there are too few groups for an interval"
+        )
+    low, high = np.quantile(values, [tail, 1 - tail], axis=0)
+    if np.ndim(estimate):
+        return Interval(np.asarray(estimate), low, high)
+    return Interval(float(estimate), float(low), float(high))
+
+
+def compare_models(scores_a, scores_b, *, n_train, n_test, confidence=0.95):
+    """Compare two models by their scores on the same folds.
+
+    Folds of one data set train on nearly the same recordings, so their differences vary
+    far less than those of fresh data would, and a plain paired t-test sees differences
+    where there are none. The corrected resampled t-test of Nadeau and Bengio [1]_ takes
+    ``(1 / n_folds + n_test / n_train)`` times the variance over folds in place of
+    ``1 / n_folds`` times. Two models on a *single* test set compare by their singers:
+    ``bootstrap_interval`` of the difference of their accuracies.
+
+    Parameters
+    ----------
+    scores_a, scores_b : array-like of shape (n_folds,)
+        One score a fold, of the same folds in the same order; repeated
+        cross-validation counts every fold of every repeat. Average over seeds first.
+    n_train, n_test : int
+        Recordings in a fold's training and test part, on average: for k folds,
+        n_train = (k - 1) n_test.
+    confidence : float, default=0.95
+
+    Returns
+    -------
+    Comparison
+        ``(difference, low, high, p_value)``
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two folds, lengths differ, or a score is not finite.
+
+    References
+    ----------
+    .. [1] Nadeau C, Bengio Y (2003): Inference for the generalization error. Machine
+       Learning 52(3).
+
+    Examples
+    --------
+    >>> from singerlearn.metrics import compare_models
+    >>> net, svm = [0.80, 0.72, 0.78, 0.75], [0.61, 0.60, 0.70, 0.55]
+    >>> print(compare_models(net, svm, n_train=30, n_test=10))
+    +0.148 [+0.008, +0.287], p = 0.044
+    """
+    from scipy.special import stdtr, stdtrit  # slow imports
+
+    scores = [np.asarray(s, dtype=np.float64) for s in (scores_a, scores_b)]
+    if scores[0].ndim != 1 or scores[0].shape != scores[1].shape or len(scores[0]) < 2:
+        raise ValueError(
+            "the models need one score each on the same two or more folds, got shapes "
+            f"{scores[0].shape} and {scores[1].shape}"
+        )
+    if not np.isfinite(scores).all():
+        raise ValueError("a score is NaN or infinite; a fold that failed cannot count")
+    if n_train <= 0 or n_test <= 0:
+        raise ValueError(f"n_train={n_train} and n_test={n_test} must be positive")
+    _check_confidence(confidence)
+
+    differences = scores[0] - scores[1]
+    n_folds = len(differences)
+    difference = float(differences.mean())
+    error = float(np.sqrt((1 / n_folds + n_test / n_train) * differences.var(ddof=1)))
+    if error > 0:
+        p_value = float(2 * stdtr(n_folds - 1, -abs(difference) / error))
+    else:  # the same difference in every fold
+        p_value = float(difference == 0)
+    reach = float(stdtrit(n_folds - 1, (1 + confidence) / 2)) * error
+    return Comparison(difference, difference - reach, difference + reach, p_value)
+
+
+def _check_groups(groups, lengths):
+    """Return groups as codes of shape (n_samples, 1 or 2), and their number."""
+    groups = np.asarray(groups)
+    if groups.ndim not in (1, 2) or groups.ndim == 2 and groups.shape[1] != 2:
+        raise ValueError(
+            f"groups has shape {groups.shape} but holds one label a sample, or two a "
+            "trial"
+        )
+    if not lengths or set(lengths) != {len(groups)}:
+        raise ValueError(f"groups holds {len(groups)} samples, the arrays {lengths}")
+    labels, codes = check_labels(groups.ravel(), "groups")
+    if len(labels) == 1:
+        raise ValueError(
+            f"groups holds {labels.item(0)!r} only; an interval needs two or more"
+        )
+    return codes.reshape(len(groups), -1), len(labels)
+
+
+def _check_confidence(confidence):
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence={confidence} must lie between 0 and 1")
+
+
+def _tail(confidence, n_groups):
+    """Return the share of resamples beyond each end of the interval.
+
+    Where the resamples of a mean are normal, their quantiles then give its t interval.
+    """
+    from scipy.special import ndtr, stdtrit  # slow imports
+
+    _check_confidence(confidence)
+    t = stdtrit(n_groups - 1, (1 - confidence) / 2)
+    return float(ndtr(t * np.sqrt(n_groups / (n_groups - 1))))
+
+
+def _take(entries, samples):
+    if isinstance(entries, list):
+        return [entries[i] for i in samples]
+    return entries[samples]
