@@ -78,10 +78,7 @@ def cross_validate(model, data, folds):
 def network(max_epochs):
     """Return the network, a Pipeline on raw recordings as the baseline is one."""
     net = SingerNetClassifier(
-        aggregation="attention",
-        early_stopping=True,
-        max_epochs=max_epochs,
-        random_state=0,
+        early_stopping=True, max_epochs=max_epochs, random_state=0
     )
     return Pipeline([("chunks", MelChunker(n_jobs=-1)), ("net", net)])
 
@@ -126,7 +123,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", help="recordings as <singer>/<recording>")
     parser.add_argument("--output", type=Path, default=Path("demo_output"))
-    parser.add_argument("--max-epochs", type=int, default=20)
+    parser.add_argument("--max-epochs", type=int, default=30)
     arguments = parser.parse_args()
 
     data = load(arguments.folder)
