@@ -14,6 +14,7 @@ _WHERE = {
     "ClipClassifier": "baseline",
     "HandcraftedFeatures": "features",
     "MelChunker": "features",
+    "SingerEmbedder": "embedder",
     "SingerNetClassifier": "classifier",
     "TrainingCurveDisplay": "display",
     "make_svm_baseline": "baseline",

@@ -139,3 +139,29 @@ def run_of_each(codes):
         First index, and the one after the last.
     """
     return np.stack([np.searchsorted(codes, codes, s) for s in ("left", "right")])
+
+
+def check_partners(names, singers, songs, unit):
+    """Refuse singers of whom there are no two songs to be compared.
+
+    Parameters
+    ----------
+    names : ndarray of shape (n_singers,)
+    singers, songs : ndarray of shape (n,)
+        Integer singer and song of each recording (or chunk).
+    unit : str
+        What a song is to be called: "song", "recording" or "chunk".
+    """
+    lonely = np.bincount(np.unique(np.stack([singers, songs]), axis=1)[0]) < 2
+    if lonely.any():
+        raise ValueError(
+            f"the loss compares two {unit}s of each singer, and there is only one of "
+            f"{listed(names[lonely])}: give more, leave the singer out, or take "
+            "loss='margin-softmax'"
+        )
+
+
+def listed(names, most=3):
+    """Name the first few, and say how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(repr, names[:most].tolist())) + more

@@ -163,3 +163,41 @@ def test_validation_keeps_groups_together_and_every_singer_in_training(rng):
 def test_validation_without_a_recording_to_spare_is_an_error(rng):
     with pytest.raises(ValueError, match="early_stopping=False"):
         draw_validation(np.arange(4), np.arange(4), rng)
+
+
+def test_validation_leaves_every_singer_two_songs(rng):
+    for _ in range(50):
+        singers, songs = rng.randint(5, size=30), rng.randint(4, size=30)
+        valid = draw_validation(singers, np.arange(30), rng, songs)
+        for singer in range(5):
+            before = set(songs[singers == singer])
+            after = set(songs[(singers == singer) & ~valid])
+            assert len(after) >= min(2, len(before))
+
+
+def test_validation_takes_from_three_songs_but_not_from_two(rng):
+    singers, songs = np.repeat([0, 1, 2], [3, 2, 4]), np.r_[0, 1, 2, 0, 1, 0, 0, 1, 1]
+    valid = draw_validation(singers, np.arange(9), rng, songs)
+    # The last singer has two recordings of each of two songs, and can spare one.
+    assert_array_equal(np.bincount(singers[valid], minlength=3), [1, 0, 1])
+    with pytest.raises(ValueError, match="keep 2; .* early_stopping=False"):
+        draw_validation(np.repeat([0, 1], 2), np.arange(4), rng, np.arange(4))
+
+
+def test_a_subset_is_the_data_set_of_those_recordings(recordings):
+    whole = ChunkDataset(recordings, [7, 8, 9], [1, 2, 3], songs=[4, 5, 4])
+    part = whole.subset(np.array([0, 2]))
+    made = ChunkDataset([recordings[0], recordings[2]], [7, 9], [1, 3], songs=[4, 4])
+    for one, other in zip(
+        part.batch(np.arange(5)), made.batch(np.arange(5)), strict=True
+    ):
+        assert torch.equal(one, other)
+    assert_array_equal(part.weights, made.weights)
+    assert_array_equal(part.songs, made.songs)
+    assert_array_equal(whole.subset(np.array([1]), np.zeros(1)).weights, [0])
+    assert np.shares_memory(part.spectrograms[1].numpy(), recordings[2].spectrogram)
+
+
+def test_what_weighs_nothing_is_in_no_batch(recordings):
+    batches = ChunkBatches(ChunkDataset(recordings, [0, 1, 2], [1, 0, 1]), 4)
+    assert torch.cat([t for _, t in batches]).tolist() == [0, 0, 0, 2, 2]

@@ -10,6 +10,7 @@ from singerlearn import (
     CQTChunker,
     HandcraftedFeatures,
     MelChunker,
+    SingerEmbedder,
     SingerNetClassifier,
 )
 
@@ -18,6 +19,7 @@ ESTIMATORS = [
     CQTChunker(),
     HandcraftedFeatures(),
     MelChunker(),
+    SingerEmbedder(),
     SingerNetClassifier(),
 ]
 every_estimator = pytest.mark.parametrize(

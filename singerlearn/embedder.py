@@ -1,0 +1,408 @@
+"""A space of voices: a network over Mel chunks as a scikit-learn transformer."""
+
+from functools import partial
+from numbers import Integral, Real
+
+import numpy as np
+from scipy.spatial.distance import pdist
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.metrics import roc_auc_score
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_consistent_length, column_or_1d
+
+from singerlearn.batches import ChunkBatches
+from singerlearn.features import as_chunks
+from singerlearn.nn.losses import LOSSES
+from singerlearn.partners import (
+    PairBatches,
+    SingerBatches,
+    check_partners,
+    listed,
+)
+from singerlearn.training import PAPER, NetOverChunks, encode_singers
+
+
+class SingerEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetOverChunks):
+    """Lays recordings out so that those of one singer lie close, whatever the song.
+
+    The classifier's network with a linear output, trained on who sings in which chunk
+    (paper, section 3.5); a recording lies at the mean of its chunks. Singers need not
+    be those it was trained on. :meth:`paper` gives the regime of the paper.
+
+    Parameters
+    ----------
+    n_components : int, default=16
+        Dimensions of the embedding.
+    loss : str, default="contrastive"
+        What is minimised. "contrastive" is the paper's, on pairs of chunks, as many of
+        the same singer as of different ones; "triplet" and "supervised-contrastive"
+        compare all chunks of a batch of several singers with several chunks each;
+        "margin-softmax" names the training singers. The last two see directions only,
+        and their embeddings of chunks have length 1.
+    margin : float, default=1.0
+        A squared Euclidean distance: from which on "contrastive" leaves two singers
+        alone (paper, equation 5), and by which "triplet" wants the other singer further
+        away. The other losses do not use it.
+    loss_params : dict, default=None
+        Further parameters of the loss, such as ``{"temperature": 0.05}``.
+    partners_from : {"recordings", "chunks"}, default="recordings"
+        What a chunk's partners of the same singer must differ in: the recording, or
+        only the chunk, as in the paper. Where `fit` gets songs, it is the song. Not
+        used by "margin-softmax".
+    chunks_per_singer : int, default=4
+        Chunks of a singer in a batch of several singers.
+    chunker, block, cardinality, filters, aggregation, dense, dropout
+        The front end and the network, as for :class:`SingerNetClassifier`.
+    lr, lr_schedule, weight_decay, augment
+        The training, as for :class:`SingerNetClassifier`.
+    max_epochs : int, default=30
+        Passes over the chunks, at most. In a pass every chunk gets one partner; or
+        batches of several singers hold as many chunks as there are.
+    batch_size : int, default=32
+        Chunks in a step; pairs are half as many.
+    chunks_per_recording : int or None, default=8
+        Chunks drawn from each recording in an epoch, at most, not counting partners.
+        None draws all, as the paper does.
+    early_stopping : bool, default=False
+        Whether to stop when the loss of validation recordings no longer improves, and
+        to restore the best weights. Those are of the validation singers if `fit` gets
+        such; else one recording at random of each singer who can spare it, and their
+        chunks' partners may be of the recordings that are trained on. Partners are the
+        same in every epoch, so that epochs compare.
+    check_every, patience, min_improvement, callbacks, device, verbose
+        As for :class:`SingerNetClassifier`.
+    random_state : int, RandomState or None, default=None
+        Governs initial weights, validation recordings, partners, order and dropout: on
+        the same CPU the same seed gives the same weights, bit for bit.
+
+    Attributes
+    ----------
+    net_ : skorch.NeuralNet
+        The trained net; ``net_.module_`` is the :class:`~singerlearn.nn.SingerNet`.
+    history_ : skorch.history.History
+        One row an epoch: ``train_loss``, ``valid_loss`` if there is one, ``dur``.
+    validation_indices_ : ndarray of shape (n_validation_recordings,)
+        Recordings of `fit` that were not trained on, but validated on.
+    n_features_in_ : int
+        Bands of the spectrograms.
+    front_end_ : dict or None
+        How the spectrograms were made; later recordings must be made alike.
+
+    See Also
+    --------
+    SingerNetClassifier : Names singers that it was trained on.
+    singerlearn.nn.losses : The losses and their parameters.
+
+    References
+    ----------
+    "Learning audio features for singer identification and embedding", section 3.5.
+
+    Examples
+    --------
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from singerlearn import SingerEmbedder
+    >>> from singerlearn.datasets import make_singers
+    >>> X, y = make_singers(n_singers=2, n_songs=2, random_state=0, return_X_y=True)
+    >>> embedder = SingerEmbedder(4, filters=(4, 8), max_epochs=2, verbose=0)
+    >>> embedder.fit(X, y).transform(X).shape
+    (4, 4)
+    >>> nearest = make_pipeline(embedder, KNeighborsClassifier(1))
+    >>> nearest.fit(X, y).predict(X).shape
+    (4,)
+    """
+
+    _parameter_constraints = {
+        **NetOverChunks._parameter_constraints,
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "loss": [StrOptions(set(LOSSES))],
+        "margin": [Interval(Real, 0, None, closed="neither")],
+        "loss_params": [dict, None],
+        "partners_from": [StrOptions({"recordings", "chunks"})],
+        "chunks_per_singer": [Interval(Integral, 2, None, closed="left")],
+        "batch_size": [Interval(Integral, 2, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        n_components=16,
+        loss="contrastive",
+        margin=1.0,
+        *,
+        loss_params=None,
+        partners_from="recordings",
+        chunks_per_singer=4,
+        chunker=None,
+        block="resnext",
+        cardinality=4,
+        filters=(32, 64, 128),
+        aggregation="attention",
+        dense=(),
+        dropout=0.1,
+        lr=1e-3,
+        lr_schedule="one-cycle",
+        weight_decay=1e-6,
+        max_epochs=30,
+        batch_size=32,
+        chunks_per_recording=8,
+        augment=True,
+        early_stopping=False,
+        check_every=1,
+        patience=10,
+        min_improvement=0.005,
+        callbacks=None,
+        device="auto",
+        random_state=None,
+        verbose=1,
+    ):
+        self.n_components = n_components
+        self.loss = loss
+        self.margin = margin
+        self.loss_params = loss_params
+        self.partners_from = partners_from
+        self.chunks_per_singer = chunks_per_singer
+        self.chunker = chunker
+        self.block = block
+        self.cardinality = cardinality
+        self.filters = filters
+        self.aggregation = aggregation
+        self.dense = dense
+        self.dropout = dropout
+        self.lr = lr
+        self.lr_schedule = lr_schedule
+        self.weight_decay = weight_decay
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.chunks_per_recording = chunks_per_recording
+        self.augment = augment
+        self.early_stopping = early_stopping
+        self.check_every = check_every
+        self.patience = patience
+        self.min_improvement = min_improvement
+        self.callbacks = callbacks
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @classmethod
+    def paper(cls, **parameters):
+        """Return an embedder in the paper's regime (section 3.3), to the letter.
+
+        The shallow ResNeXt of Table 2 with attention, 16 dimensions, the contrastive
+        loss over batches of 32 pairs, Adam at a constant 1e-4, L2 1e-6, dropout 0.1;
+        every 50 epochs an early-stopping test, patience 1000 epochs. The paper's
+        validation set is other singers: name them to `fit`.
+
+        Parameters
+        ----------
+        **parameters
+            What shall differ, such as ``block="vanilla", filters=(64, 128)`` for
+            another row of Table 2.
+
+        Returns
+        -------
+        SingerEmbedder
+            Not fitted.
+        """
+        regime = dict(
+            n_components=16,
+            loss="contrastive",
+            margin=1.0,
+            partners_from="chunks",
+            filters=(128, 128),
+            batch_size=2 * PAPER["batch_size"],  # a sample of the paper's is a pair
+            patience=1000,
+        )
+        return cls(**(PAPER | regime | parameters))
+
+    def fit(self, X, y, groups=None, songs=None, validation_singers=None):
+        """Train the network.
+
+        Interrupted from the keyboard after the first epoch, it warns and keeps the
+        best model so far.
+
+        Parameters
+        ----------
+        X : list of n_recordings recordings or Chunks
+            Paths, waveforms or (waveform, sampling_rate) pairs, or what a chunker made
+            of them.
+        y : array-like of shape (n_recordings,)
+            The singer of each recording.
+        groups : array-like of shape (n_recordings,), default=None
+            Recordings of one group, a song or a session say, stay on the same side of
+            the split for early stopping. Not used without it, nor with validation
+            singers.
+        songs : array-like of shape (n_recordings,), default=None
+            The song of each recording. If given, the partners of a chunk that are of
+            its singer are of another song, so that the song is of no help.
+        validation_singers : array-like of labels, default=None
+            Singers out of y whose recordings are not trained on: their loss is in
+            ``history_``, and early stopping goes by it.
+
+        Returns
+        -------
+        self : SingerEmbedder
+            The fitted embedder.
+
+        Raises
+        ------
+        ValueError
+            If a recording cannot be used (it is named), if lengths disagree, if there
+            is one singer only, or a singer without two recordings (two songs, if songs
+            are given), or if the batch does not fit into the GPU's memory.
+        """
+        self._validate_params()
+        chunks = as_chunks(X, self.chunker)
+        check_consistent_length(chunks, y, groups, songs)
+        names, codes = encode_singers(y)
+        if validation_singers is not None:
+            validation_singers = self._recordings_of(validation_singers, names, codes)
+        batches, songs = self._batches(chunks, names, codes, songs)
+        options = {}
+        if self.loss in ("contrastive", "triplet"):
+            options = dict(margin=self.margin)
+        elif self.loss == "margin-softmax":
+            options = dict(n_components=self.n_components, n_singers=len(names))
+        self._fit_net(
+            chunks,
+            codes,
+            n_outputs=self.n_components,
+            criterion=partial(LOSSES[self.loss], **options | (self.loss_params or {})),
+            groups=groups,
+            songs=songs,
+            validation=validation_singers,
+            batches=batches,
+        )
+        return self
+
+    def transform(self, X):
+        """Return where recordings lie: at the mean of their chunks.
+
+        Parameters
+        ----------
+        X : list of n_recordings recordings or Chunks
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_recordings, n_components)
+            To be compared by Euclidean distance.
+        """
+        return np.stack([chunks.mean(axis=0) for chunks in self.transform_chunks(X)])
+
+    def transform_chunks(self, X):
+        """Return where the chunks of recordings lie.
+
+        Parameters
+        ----------
+        X : list of n_recordings recordings or Chunks
+            As in `fit`.
+
+        Returns
+        -------
+        list of ndarray of shape (n_chunks, n_components)
+            One entry a recording.
+        """
+        embeddings = self._apply_net(X)
+        if not self.net_.criterion_.on_sphere:
+            return embeddings
+        lengths = [np.linalg.norm(e, axis=1, keepdims=True) for e in embeddings]
+        return [
+            e / np.maximum(n, 1e-12) for e, n in zip(embeddings, lengths, strict=True)
+        ]
+
+    def score(self, X, y):
+        """Return how well distances tell whether two recordings have one singer.
+
+        The area under the ROC curve over all pairs of recordings: how often two of one
+        singer lie closer than two of different singers. It compares over losses and
+        dimensions, and the singers may be new ones.
+
+        Parameters
+        ----------
+        X : list of n_recordings recordings or Chunks
+            As in `fit`.
+        y : array-like of shape (n_recordings,)
+            The singer of each recording.
+
+        Returns
+        -------
+        float in [0, 1]
+            Higher is better, 0.5 is chance.
+
+        Raises
+        ------
+        ValueError
+            If there are no two recordings of one singer, or of different ones.
+        """
+        embeddings = self.transform(X)
+        y = column_or_1d(y)
+        check_consistent_length(embeddings, y)
+        same = pdist(np.unique(y, return_inverse=True)[1][:, None]) == 0
+        if same.all() or not same.any():
+            raise ValueError(
+                "score compares two recordings of one singer with two of different "
+                f"singers, and these {len(y)} recordings lack one or the other; give "
+                "several recordings of several singers"
+            )
+        return roc_auc_score(same, -pdist(embeddings))
+
+    @property
+    def _n_features_out(self):
+        """Width of what `transform` returns, from which it has its feature names."""
+        return self.net_.module_.output.out_features
+
+    def __sklearn_tags__(self):
+        """There is nothing to learn without singers."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags
+
+    def _recordings_of(self, validation_singers, names, codes):
+        """Return the indices of the validation singers' recordings."""
+        aside = np.isin(names, validation_singers)
+        unknown = np.setdiff1d(validation_singers, names)
+        if len(unknown):
+            raise ValueError(
+                f"validation_singers names {listed(unknown)}, who is not in y"
+            )
+        if self.loss == "margin-softmax":
+            raise ValueError(
+                "loss='margin-softmax' can only judge singers that it is trained on; "
+                "take another loss, or no validation_singers"
+            )
+        if min(aside.sum(), (~aside).sum()) < 2:
+            raise ValueError(
+                f"{aside.sum()} of {len(names)} singers are validation singers; two or "
+                "more are needed to validate on, and two or more to train on"
+            )
+        return np.flatnonzero(aside[codes])
+
+    def _batches(self, chunks, names, codes, songs):
+        """Return how chunks meet in a batch, and the song in which partners differ."""
+        if self.loss == "margin-softmax":
+            return ChunkBatches, None
+        same_recording = songs is None and self.partners_from == "chunks"
+        unit = "recording" if songs is None else "song"
+        songs = np.arange(len(chunks)) if songs is None else songs
+        songs = np.unique(songs, return_inverse=True)[1]
+        if same_recording:
+            n_chunks = [len(c) for c in chunks]
+            check_partners(
+                names, np.repeat(codes, n_chunks), np.arange(sum(n_chunks)), "chunk"
+            )
+        else:
+            check_partners(names, codes, songs, unit)
+        if self.loss == "contrastive":
+            return partial(PairBatches, same_recording=same_recording), songs
+        if self.batch_size < 2 * self.chunks_per_singer:
+            raise ValueError(
+                f"batch_size={self.batch_size} does not hold two singers with "
+                f"chunks_per_singer={self.chunks_per_singer}: make it "
+                f"{2 * self.chunks_per_singer} or more"
+            )
+        return partial(
+            SingerBatches,
+            same_recording=same_recording,
+            chunks_per_singer=self.chunks_per_singer,
+        ), songs
