@@ -20,7 +20,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from skorch.callbacks import Callback
 
-from singerlearn import MelChunker, SingerEmbedder
+from singerlearn import MelChunker, SingerEmbedder, SingerNetClassifier
 from singerlearn.batches import ChunkDataset
 from singerlearn.chunks import Chunks
 from singerlearn.nn.losses import LOSSES
@@ -271,6 +271,12 @@ def test_parameters_reach_the_loss(voices, small):
     ).fit(X, y)
     assert (named.net_.criterion_.angle, named.net_.criterion_.scale) == (0.4, 16)
     assert named.net_.criterion_.directions.shape == (6, 4)
+
+
+def test_what_it_shares_with_the_classifier_has_the_same_defaults():
+    classifier = SingerNetClassifier().get_params()
+    del classifier["batch_size"]  # a step of the embedder's is pairs
+    assert classifier.items() <= SingerEmbedder().get_params().items()
 
 
 def test_the_papers_regime_to_the_letter():
