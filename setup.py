@@ -36,6 +36,7 @@ setup(
         "skorch>=1.1",
         "soundfile>=0.12.1",
         "soxr>=0.3.7",
+        "threadpoolctl>=3.1",
         "torch>=2.5",
         "tqdm>=4.60",
     ],
