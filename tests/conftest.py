@@ -45,6 +45,7 @@ def tiny():
     return dict(
         filters=(8, 16),
         dense=(32,),
+        aggregation="average",
         lr=1e-2,
         batch_size=16,
         max_epochs=3,
