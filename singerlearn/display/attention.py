@@ -1,177 +1,8 @@
-"""The pictures, after scikit-learn's Display contract.
-
-A ``from_*`` class method computes and keeps the numbers; ``plot`` draws them as often
-as wanted, into an axes of its own or one that is given, returns the display, and
-leaves ``ax_``, ``figure_`` and the artists behind.
-"""
-
-from collections.abc import Mapping
-from typing import NamedTuple
+"""Where attention lies: over a chunk, and over frequency."""
 
 import numpy as np
 
-__all__ = ["AttentionDisplay", "TrainingCurve", "TrainingCurveDisplay"]
-
-# Okabe and Ito's colours, told apart with any kind of colour vision.
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-
-
-class TrainingCurve(NamedTuple):
-    """Losses of one training, an entry an epoch.
-
-    Attributes
-    ----------
-    epochs : ndarray of shape (n_epochs,)
-        Numbers of the epochs, from 1.
-    train_loss : ndarray of shape (n_epochs,)
-        Mean loss over the training chunks.
-    valid_loss : ndarray of shape (n_epochs,)
-        Mean loss over the validation chunks; NaN in epochs without validation.
-    """
-
-    epochs: np.ndarray
-    train_loss: np.ndarray
-    valid_loss: np.ndarray
-
-
-class TrainingCurveDisplay:
-    """Training and validation loss over the epochs (the paper's Figure 3).
-
-    Make one with `from_estimator` or `from_history`.
-
-    Parameters
-    ----------
-    curves : dict of str to TrainingCurve
-        The losses of each model, by its name.
-
-    Attributes
-    ----------
-    ax_ : matplotlib.axes.Axes
-        What it was drawn into.
-    figure_ : matplotlib.figure.Figure
-        The figure around it.
-    lines_ : dict of str to list of matplotlib.lines.Line2D
-        A model's training line, then its validation line if it has one.
-
-    Examples
-    --------
-    >>> from singerlearn.display import TrainingCurveDisplay
-    >>> history = [
-    ...     {"epoch": 1, "train_loss": 3.1, "valid_loss": 3.2},
-    ...     {"epoch": 2, "train_loss": 2.4, "valid_loss": 2.9},
-    ... ]
-    >>> display = TrainingCurveDisplay.from_history({"attention": history})
-    >>> display.curves["attention"].valid_loss
-    array([3.2, 2.9])
-    """
-
-    def __init__(self, curves):
-        self.curves = curves
-
-    @classmethod
-    def from_estimator(cls, estimator, *, name=None):
-        """Take the losses of a fitted estimator.
-
-        Parameters
-        ----------
-        estimator : SingerNetClassifier
-            Anything with a ``history_``.
-        name : str, default=None
-            What the model is called in the picture; None stands for its class.
-
-        Returns
-        -------
-        display : TrainingCurveDisplay
-        """
-        from sklearn.utils.validation import check_is_fitted
-
-        check_is_fitted(estimator, "history_")
-        return cls.from_history({name or type(estimator).__name__: estimator.history_})
-
-    @classmethod
-    def from_history(cls, histories):
-        """Take the losses of one or several trainings.
-
-        Parameters
-        ----------
-        histories : dict of str to list of dict
-            The history of each model, by its name: one dict an epoch with ``epoch``,
-            ``train_loss`` and, where there was a validation, ``valid_loss``, as in the
-            ``history_`` of an estimator.
-
-        Returns
-        -------
-        display : TrainingCurveDisplay
-
-        Raises
-        ------
-        ValueError
-            If `histories` is no dict, or a history has no epochs.
-        """
-        if not isinstance(histories, Mapping) or not histories:
-            raise ValueError(
-                "histories must be a dict of one or more, such as "
-                "{'average': classifier.history_}"
-            )
-        curves = {}
-        for name, history in histories.items():
-            if len(history) == 0:
-                raise ValueError(f"the history of {name!r} has no epochs")
-            columns = [
-                np.array([row.get(key, np.nan) for row in history])
-                for key in ("epoch", "train_loss", "valid_loss")
-            ]
-            curves[name] = TrainingCurve(*columns)
-        return cls(curves)
-
-    def plot(self, ax=None):
-        """Draw the losses; a dot marks the lowest validation loss.
-
-        Parameters
-        ----------
-        ax : matplotlib.axes.Axes, default=None
-            Where to draw; None makes a new figure.
-
-        Returns
-        -------
-        self : TrainingCurveDisplay
-        """
-        from matplotlib.lines import Line2D
-
-        ax = _axes(ax, figsize=(7, 4))
-        self.lines_ = {}
-        for i, (name, curve) in enumerate(self.curves.items()):
-            color = COLORS[i % len(COLORS)]
-            lines = ax.plot(curve.epochs, curve.train_loss, "--", lw=1.5, color=color)
-            tested = np.isfinite(curve.valid_loss)
-            if tested.any():
-                epochs, losses = curve.epochs[tested], curve.valid_loss[tested]
-                lines += ax.plot(
-                    epochs, losses, "-o", lw=2, color=color, markevery=[losses.argmin()]
-                )
-            self.lines_[name] = lines
-
-        # Colours tell the models apart, dashes the sets: one legend explains both.
-        grey = "0.3"
-        entries = [Line2D([], [], ls="--", lw=1.5, color=grey, label="training")]
-        if any(len(lines) == 2 for lines in self.lines_.values()):
-            best = "validation (dot: lowest)"
-            entries.append(Line2D([], [], marker="o", lw=2, color=grey, label=best))
-        if len(self.curves) > 1:
-            entries += [
-                Line2D([], [], lw=4, color=lines[0].get_color(), label=name)
-                for name, lines in self.lines_.items()
-            ]
-        ax.legend(handles=entries, frameon=False)
-        title = "Loss over training"
-        if len(self.curves) == 1:
-            title += f" of {next(iter(self.curves))}"
-        ax.set(xlabel="epoch", ylabel="loss", title=title)
-        ax.xaxis.get_major_locator().set_params(integer=True)
-        ax.grid(alpha=0.3)
-        ax.spines[["top", "right"]].set_visible(False)
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
+from singerlearn.display.axes import COLORS, given_or_new
 
 
 class AttentionDisplay:
@@ -264,7 +95,7 @@ class AttentionDisplay:
         -------
         self : AttentionDisplay
         """
-        ax = _axes(ax, figsize=(8, 4.5))
+        ax = given_or_new(ax, figsize=(8, 4.5))
         n_bands, chunk_frames = self.chunk.shape
         seconds = 1.0  # one frame is the unit, where nothing is known about time
         if self.front_end:
@@ -315,15 +146,6 @@ class AttentionDisplay:
         above.set(ylim=(0, 1.1 * relative.max()), ylabel="attention\n(mean 1)")
         self.ax_, self.ax_weights_, self.figure_ = ax, above, ax.figure
         return self
-
-
-def _axes(ax, figsize):
-    """Return `ax`, or the axes of a new figure."""
-    if ax is None:
-        import matplotlib.pyplot as plt
-
-        _, ax = plt.subplots(figsize=figsize, layout="constrained")
-    return ax
 
 
 def _band_frequencies(front_end):

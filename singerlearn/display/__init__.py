@@ -1,0 +1,18 @@
+"""The pictures, after scikit-learn's Display contract.
+
+A ``from_*`` class method computes and keeps the numbers; ``plot`` draws them as often
+as wanted, into axes of its own or some that are given, returns the display, and leaves
+``ax_`` or ``axes_``, ``figure_`` and the artists behind.
+"""
+
+from singerlearn.display.attention import AttentionDisplay
+from singerlearn.display.embedding import EmbeddingDisplay, Projection
+from singerlearn.display.training_curve import TrainingCurve, TrainingCurveDisplay
+
+__all__ = [
+    "AttentionDisplay",
+    "EmbeddingDisplay",
+    "Projection",
+    "TrainingCurve",
+    "TrainingCurveDisplay",
+]
