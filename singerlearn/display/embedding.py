@@ -92,9 +92,8 @@ class EmbeddingDisplay:
         ------
         ValueError
             If `embeddings` is no dict, if one of them holds NaN, fewer than four points
-            or one point only, again and again, if some are of recordings and some of
-            chunks, if lengths differ or the perplexity is not below the number of
-            points.
+            or points that are all alike, if some are of recordings and some of chunks,
+            if lengths differ or the perplexity is not below the number of points.
         """
         check_named(embeddings)
         units = {name: _unit(Z) for name, Z in embeddings.items()}
@@ -140,7 +139,7 @@ class EmbeddingDisplay:
             axes,
             shape,
             figsize=(2.2 + 2.9 * shape[1], 0.4 + 3 * shape[0]),
-            title=f"t-SNE of {self.unit}",
+            title=f"t-SNE of {len(some.points)} {self.unit}",
         )
         self.figure_ = self.axes_[0, 0].figure
         self.scatters_ = np.empty(shape, dtype=object)
