@@ -10,7 +10,11 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
 from singerlearn.chunks import Chunks
-from singerlearn.display import AttentionDisplay, TrainingCurveDisplay
+from singerlearn.display import (
+    AttentionDisplay,
+    FrequencyTemplateDisplay,
+    TrainingCurveDisplay,
+)
 from singerlearn.nn import SingerNet
 
 plt = pytest.importorskip("matplotlib.pyplot")
@@ -241,3 +245,87 @@ def test_what_cannot_be_drawn_is_refused(chunks):
     for wrong in (["a.wav"], "a.wav", [chunks], SimpleNamespace()):
         with pytest.raises(ValueError, match="not one chunked recording; pass MelChun"):
             AttentionDisplay.from_estimator(Listener(), wrong)
+
+
+# The frequency template of attention
+
+
+class Fitted(BaseEstimator):
+    """Stands in for a fitted estimator: a real network, as skorch holds it."""
+
+    def __init__(self, n_bands=96, aggregation="attention", front_end=FRONT_END):
+        torch.manual_seed(0)
+        net = SingerNet(
+            n_bands, 64, 2, filters=(4, 8), dense=(), aggregation=aggregation
+        )
+        self.net_ = SimpleNamespace(module_=net, module__filters=(4, 8))
+        self.n_features_in_ = n_bands
+        self.front_end_ = front_end
+
+    def fit(self, X, y):
+        raise NotImplementedError
+
+
+def test_the_template_scores_a_frame_as_attention_does(rng):
+    estimator = Fitted()
+    display = FrequencyTemplateDisplay.from_estimator(estimator)
+    assert display.template.shape == (8, 24) and display.bands_each == 4
+    chunk = torch.from_numpy(rng.uniform(0, 60, (1, 96, 64)).astype(np.float32))
+    net = estimator.net_.module_.eval()
+    with torch.inference_mode():
+        heard = net.convolutions(chunk.unsqueeze(1) / 60)[0].numpy()
+        weights = net.attention_weights(chunk)[0].numpy()
+    scores = np.exp(np.tanh(np.einsum("cb,cbn->n", display.template, heard)))
+    assert_allclose(weights, scores / scores.sum(), rtol=1e-4)
+
+
+def test_channels_stand_by_their_mean_weight(axes):
+    display = FrequencyTemplateDisplay.from_estimator(Fitted())
+    assert display.plot(ax=axes) is display
+    assert display.ax_ is axes and display.figure_ is axes.figure
+    shown = np.asarray(display.image_.get_array())
+    assert_array_equal(shown, display.template[display.order_].T)
+    assert (np.diff(shown.mean(axis=0)) <= 1e-7).all()
+    low, high = display.image_.get_clim()
+    assert low == -high == -np.abs(display.template).max()
+
+
+def test_a_tone_is_seen_at_its_tick_in_pooled_bands(axes):
+    librosa = pytest.importorskip("librosa")
+    FrequencyTemplateDisplay.from_estimator(Fitted()).plot(axes)
+    filters = librosa.filters.mel(sr=22050, n_fft=2048, n_mels=96, norm=None)
+    ticks = zip(axes.get_yticklabels(), axes.get_yticks(), strict=True)
+    ticks = {float(label.get_text()): position for label, position in ticks}
+    assert {500.0, 1000.0, 2000.0, 4000.0, 8000.0} <= set(ticks)
+    for hertz, position in ticks.items():
+        pooled = filters.reshape(24, 4, -1).sum(axis=1)
+        loudest = pooled[:, round(hertz * 2048 / 22050)].argmax()
+        assert abs(position - loudest) <= 0.8, hertz
+
+
+@pytest.mark.parametrize(("n_bands", "shape"), [(97, (8, 24)), (4, (8, 1))])
+def test_odd_and_single_bands_are_drawn(n_bands, shape):
+    front_end = None if n_bands == 97 else {**FRONT_END, "n_mels": 4}
+    display = FrequencyTemplateDisplay.from_estimator(
+        Fitted(n_bands, front_end=front_end)
+    ).plot()
+    assert display.template.shape == shape and display.bands_each == 4
+    assert (display.ax_.get_ylabel() == "band") is (front_end is None)
+
+
+def test_the_template_of_a_fitted_embedder(singers):
+    from singerlearn import SingerEmbedder
+
+    embedder = SingerEmbedder(2, filters=(4, 8), max_epochs=1, device="cpu", verbose=0)
+    with pytest.raises(NotFittedError):
+        FrequencyTemplateDisplay.from_estimator(embedder)
+    embedder.fit(singers.recordings[:6], singers.singers[:6])
+    display = FrequencyTemplateDisplay.from_estimator(embedder).plot()
+    assert display.template.shape == (8, 24)
+    assert display.ax_.get_ylabel() == "frequency (Hz)"
+
+
+@pytest.mark.parametrize("aggregation", ["average", "max"])
+def test_without_attention_there_is_no_template(aggregation):
+    with pytest.raises(ValueError, match=f"'attention' has .* has '{aggregation}'"):
+        FrequencyTemplateDisplay.from_estimator(Fitted(aggregation=aggregation))

@@ -5,13 +5,18 @@ as wanted, into axes of its own or some that are given, returns the display, and
 ``ax_`` or ``axes_``, ``figure_`` and the artists behind.
 """
 
-from singerlearn.display.attention import AttentionDisplay
+from singerlearn.display.attention import AttentionDisplay, FrequencyTemplateDisplay
 from singerlearn.display.embedding import EmbeddingDisplay, Projection
+from singerlearn.display.neighbours import KNNDisplay
 from singerlearn.display.training_curve import TrainingCurve, TrainingCurveDisplay
+from singerlearn.display.verification import DETDisplay
 
 __all__ = [
     "AttentionDisplay",
+    "DETDisplay",
     "EmbeddingDisplay",
+    "FrequencyTemplateDisplay",
+    "KNNDisplay",
     "Projection",
     "TrainingCurve",
     "TrainingCurveDisplay",

@@ -117,18 +117,7 @@ class AttentionDisplay:
         ax.set_ylim(-0.5, n_bands / lower - 0.5)
         ax.spines[["top", "right"]].set_visible(False)
         ax.spines["left"].set_bounds(-0.5, n_bands - 0.5)
-        frequencies = _band_frequencies(self.front_end)
-        if frequencies is None:
-            ax.set_yticks([0, n_bands - 1])
-            ax.set_ylabel("band", y=lower / 2)
-        else:
-            octaves = 62.5 * 2.0 ** np.arange(9)
-            octaves = octaves[(octaves > frequencies[0]) & (octaves < frequencies[-1])]
-            bands = np.interp(octaves, frequencies, np.arange(n_bands))
-            apart = np.diff(bands, append=np.inf) > n_bands / 16
-            labels = [f"{octave:g}" for octave in octaves[apart]]
-            ax.set_yticks(bands[apart], labels)
-            ax.set_ylabel("frequency (Hz)", y=lower / 2)
+        _label_bands(ax, n_bands, self.front_end, y=lower / 2)
         ax.figure.colorbar(
             self.image_, ax=ax, label="level (dB)", shrink=lower, anchor=(0, 0)
         )
@@ -146,6 +135,128 @@ class AttentionDisplay:
         above.set(ylim=(0, 1.1 * relative.max()), ylabel="attention\n(mean 1)")
         self.ax_, self.ax_weights_, self.figure_ = ax, above, ax.figure
         return self
+
+
+class FrequencyTemplateDisplay:
+    """What attention listens for: its weights w, a frequency template a channel.
+
+    A frame's score is the inner product of w with what the convolutions make of the
+    frame (equation 2), so that a weight above 0 lets a frame count more where that
+    channel is strong in that band. Make one with `from_estimator`.
+
+    Parameters
+    ----------
+    template : ndarray of shape (n_channels, n_pooled_bands)
+        w, the bands rising.
+    bands_each : int, default=1
+        How many bands of the spectrogram the pools make one.
+    front_end : dict, default=None
+        How the spectrograms were made, from which the axis gets Hz. None leaves it in
+        bands.
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+        What it was drawn into.
+    figure_ : matplotlib.figure.Figure
+        The figure around it.
+    image_ : matplotlib.image.AxesImage
+        The template, bands by channels.
+    order_ : ndarray of shape (n_channels,)
+        Which channels stand from left to right.
+    """
+
+    def __init__(self, template, *, bands_each=1, front_end=None):
+        self.template = template
+        self.bands_each = bands_each
+        self.front_end = front_end
+
+    @classmethod
+    def from_estimator(cls, estimator):
+        """Take the template of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : SingerNetClassifier or SingerEmbedder
+            Fitted with ``aggregation="attention"``.
+
+        Returns
+        -------
+        display : FrequencyTemplateDisplay
+
+        Raises
+        ------
+        ValueError
+            If the estimator has no attention.
+        """
+        from sklearn.utils.validation import check_is_fitted
+
+        check_is_fitted(estimator, "net_")
+        net = estimator.net_
+        w = getattr(net.module_.aggregate, "w", None)
+        if w is None:
+            raise ValueError(
+                "only a network with aggregation='attention' has a frequency template; "
+                f"this one has {type(net.module_.aggregate).__name__.lower()!r}"
+            )
+        template = w.detach().cpu().numpy().reshape(net.module__filters[-1], -1)
+        # Pools halve the bands and round down.
+        bands_each = 2 ** int(np.log2(estimator.n_features_in_ / template.shape[1]))
+        return cls(template, bands_each=bands_each, front_end=estimator.front_end_)
+
+    def plot(self, ax=None):
+        """Draw the template, channels from those that raise the score to the others.
+
+        Channels have no order of their own; they stand by the mean of their weights.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Where to draw; a colour bar is put beside it. None makes a new figure.
+
+        Returns
+        -------
+        self : FrequencyTemplateDisplay
+        """
+        ax = given_or_new(ax, figsize=(8, 4))
+        n_channels, n_bands = self.template.shape
+        self.order_ = np.argsort(-self.template.mean(axis=1), kind="stable")
+        limit = np.abs(self.template).max()
+        self.image_ = ax.imshow(
+            self.template[self.order_].T,
+            origin="lower",
+            aspect="auto",
+            cmap="PuOr_r",  # told apart with any kind of colour vision, white at 0
+            interpolation="nearest",
+            vmin=-limit,
+            vmax=limit,
+            extent=(0.5, n_channels + 0.5, -0.5, n_bands - 0.5),
+        )
+        _label_bands(ax, n_bands, self.front_end, bands_each=self.bands_each)
+        ax.set(
+            title="What attention listens for: a frequency template a channel",
+            xlabel="channel, by mean weight",
+        )
+        ax.figure.colorbar(self.image_, ax=ax, label="weight in the frame's score")
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
+def _label_bands(ax, n_rows, front_end, *, bands_each=1, y=0.5):
+    """Label the vertical axis by octaves; a row of it is `bands_each` bands."""
+    frequencies = _band_frequencies(front_end)
+    if frequencies is None:
+        ax.set_yticks([0, n_rows - 1])
+        ax.set_ylabel("band", y=y)
+        return
+    octaves = 62.5 * 2.0 ** np.arange(9)
+    octaves = octaves[(octaves > frequencies[0]) & (octaves < frequencies[-1])]
+    rows = np.interp(octaves, frequencies, np.arange(len(frequencies)))
+    rows = (rows + 0.5) / bands_each - 0.5
+    apart = np.diff(rows, append=np.inf) > n_rows / 16
+    labels = [f"{octave:g}" for octave in octaves[apart]]
+    ax.set_yticks(rows[apart], labels)
+    ax.set_ylabel("frequency (Hz)", y=y)
 
 
 def _band_frequencies(front_end):

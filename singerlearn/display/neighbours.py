@@ -1,0 +1,218 @@
+"""Who is recognised by the nearest neighbours (the paper's Figure 5)."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from singerlearn.display.axes import COLORS, given_or_new_grid
+from singerlearn.display.embedding import check_named, naming_embedding
+from singerlearn.metrics import SongEffectReport, leave_one_out_knn
+from singerlearn.metrics.neighbours import chance_accuracy
+from singerlearn.metrics.validation import check_groupings, check_labels
+
+
+class KNNDisplay:
+    """Leave-one-out k-NN accuracy for singers and for songs (Figure 5).
+
+    A panel for singers and, where songs are known, one for songs; in each, a group of
+    bars for each k with a bar for each embedding, and chance as a line. Make one with
+    `from_embeddings` or `from_reports`.
+
+    Parameters
+    ----------
+    accuracies : dict of str to dict of str to dict of int to float
+        Of "singers" and "songs", the accuracy of each embedding by its name and by the
+        number of neighbours.
+    chance : dict of str to float
+        Of "singers" and "songs", the accuracy of one neighbour drawn at random.
+    crossed : bool, default=False
+        Whether the singer was sought among other songs, the song among other singers.
+
+    Attributes
+    ----------
+    axes_ : ndarray of matplotlib.axes.Axes of shape (1, n_panels)
+        What it was drawn into.
+    figure_ : matplotlib.figure.Figure
+        The figure around them.
+    bars_ : dict of str to dict of str to matplotlib.container.BarContainer
+        The bars of each embedding, in each panel.
+    chance_lines_ : dict of str to matplotlib.lines.Line2D
+        Chance, in each panel.
+
+    Examples
+    --------
+    >>> from singerlearn.display import KNNDisplay
+    >>> Z = [[0.0], [1.0], [1.1], [3.0]]
+    >>> display = KNNDisplay.from_embeddings(
+    ...     {"learned": Z}, singers=["Ann", "Ann", "Bob", "Bob"], n_neighbors=(1, 3)
+    ... )
+    >>> display.accuracies
+    {'singers': {'learned': {1: 0.5, 3: 0.0}}}
+    """
+
+    def __init__(self, accuracies, *, chance, crossed=False):
+        self.accuracies = accuracies
+        self.chance = chance
+        self.crossed = crossed
+
+    @classmethod
+    def from_embeddings(
+        cls, embeddings, *, singers, songs=None, n_neighbors=(1, 3, 5, 7), crossed=False
+    ):
+        """Seek every recording's singer and song among its neighbours.
+
+        Parameters
+        ----------
+        embeddings : dict of str to array-like of shape (n_recordings, n_components)
+            Each embedding by its name, all of the same recordings.
+        singers : array-like of shape (n_recordings,)
+        songs : array-like of shape (n_recordings,), default=None
+        n_neighbors : int or sequence of int, default=(1, 3, 5, 7)
+        crossed : bool, default=False
+            Whether to seek the singer among other songs only, and the song among other
+            singers only.
+
+        Returns
+        -------
+        display : KNNDisplay
+
+        Raises
+        ------
+        ValueError
+            As `leave_one_out_knn`, with the name of the embedding; or if `embeddings`
+            is no dict, or `crossed` lacks the songs.
+        """
+        check_named(embeddings)
+        if crossed and songs is None:
+            raise ValueError("crossed=True leaves out neighbours by song: give songs")
+        wanted = {"singers": (singers, songs), "songs": (songs, singers)}
+        counts = np.atleast_1d(n_neighbors).tolist()
+        accuracies, chance = {}, {}
+        for what, (labels, others) in wanted.items():
+            if labels is None:
+                continue
+            groups = others if crossed else None
+            accuracies[what] = {}
+            for name, Z in embeddings.items():
+                with naming_embedding(name):
+                    check_labels(labels, what, len(Z))
+                    accuracies[what][name] = leave_one_out_knn(
+                        Z, labels, n_neighbors=counts, exclude_groups=groups
+                    )
+            codes = check_labels(labels, what)[1]
+            chance[what] = chance_accuracy(codes, check_groupings(groups, len(codes)))
+        return cls(accuracies, chance=chance, crossed=crossed)
+
+    @classmethod
+    def from_reports(cls, reports, *, crossed=False):
+        """Take the accuracies of song-effect reports.
+
+        Parameters
+        ----------
+        reports : dict of str to SongEffectReport
+            What `song_effect_report` found of each embedding, by its name.
+        crossed : bool, default=False
+            Whether to show the crossed accuracies, those without the other's help.
+
+        Returns
+        -------
+        display : KNNDisplay
+
+        Raises
+        ------
+        ValueError
+            If `reports` is no dict of reports, or they are of different recordings or
+            numbers of neighbours.
+        """
+        if (
+            not isinstance(reports, Mapping)
+            or not reports
+            or not all(isinstance(r, SongEffectReport) for r in reports.values())
+        ):
+            raise ValueError(
+                "reports must be a dict of one or more, such as "
+                "{'learned': song_effect_report(Z, singers, songs)}"
+            )
+        accuracies, chance = {}, {}
+        for what in ("singer", "song"):
+            effects = {
+                name: getattr(report, f"{what}_crossed" if crossed else what)
+                for name, report in reports.items()
+            }
+            if len({(e.n_neighbors, e.chance) for e in effects.values()}) > 1:
+                raise ValueError(
+                    "reports differ in n_neighbors or in chance; make all of them of "
+                    "the same recordings"
+                )
+            accuracies[f"{what}s"] = {
+                name: dict(zip(e.n_neighbors, e.accuracy.tolist(), strict=True))
+                for name, e in effects.items()
+            }
+            chance[f"{what}s"] = next(iter(effects.values())).chance
+        return cls(accuracies, chance=chance, crossed=crossed)
+
+    def plot(self, axes=None):
+        """Draw the bars, each with its height in percent above it.
+
+        Parameters
+        ----------
+        axes : array-like of matplotlib.axes.Axes, default=None
+            Where to draw: one for singers and, where there are songs, one for songs.
+            None makes a new figure.
+
+        Returns
+        -------
+        self : KNNDisplay
+        """
+        from matplotlib.ticker import PercentFormatter
+
+        shape = (1, len(self.accuracies))
+        self.axes_ = given_or_new_grid(
+            axes,
+            shape,
+            figsize=(1 + 3.5 * shape[1], 3.8),
+            title="Recognised by the k nearest neighbours",
+        )
+        self.figure_ = self.axes_[0, 0].figure
+        self.bars_, self.chance_lines_ = {}, {}
+        sought = {"singers": "the singer", "songs": "the song"}
+        if self.crossed:
+            sought["singers"] += ", among other songs"
+            sought["songs"] += ", among other singers"
+        for ax, (what, accuracies) in zip(
+            self.axes_[0], self.accuracies.items(), strict=True
+        ):
+            width = 0.8 / len(accuracies)
+            self.bars_[what] = {}
+            for i, (name, by_k) in enumerate(accuracies.items()):
+                left = np.arange(len(by_k)) + (i - (len(accuracies) - 1) / 2) * width
+                self.bars_[what][name] = bars = ax.bar(
+                    left,
+                    by_k.values(),
+                    width,
+                    label=name,
+                    color=COLORS[i % len(COLORS)],
+                    edgecolor="white",
+                )
+                percent = [f"{100 * a:.0f}" for a in by_k.values()]
+                behind = dict(facecolor="white", edgecolor="none", alpha=0.8, pad=0.3)
+                ax.bar_label(
+                    bars, percent, fontsize="x-small", padding=1.5, bbox=behind
+                )
+            self.chance_lines_[what] = ax.axhline(
+                self.chance[what], color="0.3", ls="--", lw=1.2, label="chance"
+            )
+            ax.set(title=sought[what], xlabel="k", ylim=(0, 1.05))
+            ax.set_xticks(range(len(by_k)), by_k)
+            ax.yaxis.set_major_formatter(PercentFormatter(1))
+            ax.yaxis.grid(alpha=0.3)
+            ax.set_axisbelow(True)
+            ax.spines[["top", "right"]].set_visible(False)
+        self.axes_[0, 0].set_ylabel("leave-one-out accuracy")
+        self.axes_[0, -1].legend(
+            handles=[*self.bars_[what].values(), self.chance_lines_[what]],
+            loc="center left",
+            bbox_to_anchor=(1.02, 0.5),
+            frameon=False,
+        )
+        return self
