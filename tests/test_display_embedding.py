@@ -117,7 +117,7 @@ def test_given_axes_are_drawn_into(Z):
         display.plot(axes=axes[0])
 
 
-@pytest.mark.parametrize("embeddings", [{}, None, np.zeros((12, 2)), [[0.0]]])
+@pytest.mark.parametrize("embeddings", [{}, None, np.zeros((12, 2)), {"Z": None}])
 def test_embeddings_have_names(embeddings):
     with pytest.raises(ValueError, match="embeddings must be a dict"):
         EmbeddingDisplay.from_embeddings(embeddings, singers=SINGERS)

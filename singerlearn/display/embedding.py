@@ -163,7 +163,8 @@ class EmbeddingDisplay:
                     title=row[:-1],
                     loc="center left",
                     bbox_to_anchor=(1.02, 0.5),
-                    ncols=-(-len(labels) // 12),
+                    ncols=-(-len(labels) // 16),
+                    labelspacing=0.25,
                     fontsize="small",
                     markerscale=np.sqrt(30 / size),
                     handletextpad=0.1,
@@ -175,7 +176,11 @@ class EmbeddingDisplay:
 
 def check_named(embeddings):
     """Refuse what is no dict of embeddings by their names."""
-    if not isinstance(embeddings, Mapping) or not embeddings:
+    if (
+        not isinstance(embeddings, Mapping)
+        or not embeddings
+        or not all(hasattr(Z, "__len__") for Z in embeddings.values())
+    ):
         raise ValueError(
             "embeddings must be a dict of one or more, such as "
             "{'learned': embedder.transform(X)}"

@@ -177,8 +177,8 @@ class KNNDisplay:
         self.bars_, self.chance_lines_ = {}, {}
         sought = {"singers": "the singer", "songs": "the song"}
         if self.crossed:
-            sought["singers"] += ", among other songs"
-            sought["songs"] += ", among other singers"
+            sought["singers"] += ",\namong other songs"
+            sought["songs"] += ",\namong other singers"
         for ax, (what, accuracies) in zip(
             self.axes_[0], self.accuracies.items(), strict=True
         ):
