@@ -2,8 +2,17 @@
 
 import numpy as np
 
-# Okabe and Ito's colours, told apart with any kind of colour vision.
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# Okabe and Ito's colours and a grey, told apart with any kind of colour vision.
+COLORS = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#000000",
+    "#808080",
+)
 MARKERS = "o^sDvPX<*"
 # So many labels look different: neighbours in both colour and marker.
 N_LOOKS = len(COLORS) * len(MARKERS)

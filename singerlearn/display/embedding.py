@@ -120,7 +120,7 @@ class EmbeddingDisplay:
     def plot(self, axes=None):
         """Draw the points; colour and marker tell the labels apart.
 
-        The legend names up to 63 labels; beyond, looks repeat and nothing is named.
+        The legend names up to 72 labels; beyond, looks repeat and nothing is named.
 
         Parameters
         ----------
