@@ -157,7 +157,7 @@ def test_early_stopping_restores_the_best_weights(chunked, singers, tiny):
 def test_early_stopping_tests_every_few_epochs_with_patience(chunked, singers, tiny):
     tiny |= dict(max_epochs=30, lr=1e-12, lr_schedule=None)  # so nothing improves
     net = SingerNetClassifier(
-        early_stopping=True, check_every=2, patience=6, min_improvement=0.5, **tiny
+        early_stopping=True, check_every=2, patience=6, min_improvement=0.99, **tiny
     ).fit(chunked, singers.singers)
     # The first test, after epoch 2, sets the mark; three more miss it.
     assert len(net.history_) == 8
