@@ -48,16 +48,16 @@ def load_folder(
     Returns
     -------
     data : Bunch
-        recordings : list of str
-            Paths, in the order of the table or sorted by singer and path.
-        singers, songs : ndarray of shape (n_recordings,), str
-            A song is the file's name without its suffix where no table tells, so that
-            files of one name count as one song.
-        metadata : Bunch
-            The other columns of the table, ndarrays of str.
-        sampling_rate : int
-            22050, the rate to read the recordings at, whatever their own.
-        DESCR : str
+        - recordings : list of str
+          Paths, in the order of the table or sorted by singer and path.
+        - singers, songs : ndarray of shape (n_recordings,), str
+          A song is the file's name without its suffix where no table tells, so that
+          files of one name count as one song.
+        - metadata : Bunch
+          The other columns of the table, ndarrays of str.
+        - sampling_rate : int
+          22050, the rate to read the recordings at, whatever their own.
+        - DESCR : str
     (recordings, singers) : tuple if ``return_X_y=True``
 
     Raises

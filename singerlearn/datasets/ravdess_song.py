@@ -84,22 +84,22 @@ def load_ravdess_song(root, *, unit="take", n_jobs=None, return_X_y=False):
     Returns
     -------
     data : Bunch
-        recordings : list of str or of ndarray of shape (n_samples,), float32
-            Paths of takes, or waveforms of performances; sorted by singer.
-        singers : ndarray of shape (n_recordings,), str
-            ``"actor01"`` to ``"actor24"``.
-        songs : ndarray of shape (n_recordings,), str
-            Of a take, statement and melody (``"kids-minor"``); of a performance,
-            statement and emotion (``"kids-sad"``).
-        gender, statement, emotion, melody : ndarray of shape (n_recordings,), str
-        intensity, repetition : ndarray of shape (n_recordings,)
-            Of takes only: ``"normal"`` or ``"strong"``, 1 or 2.
-        truncated : ndarray of shape (n_recordings,), bool
-            True for what a ``metadata.csv`` in `root` calls cut short, or a performance
-            with such a take.
-        sampling_rate : int
-            22050: the rate of the performances, and the rate to read the takes at.
-        DESCR : str
+        - recordings : list of str or of ndarray of shape (n_samples,), float32
+          Paths of takes, or waveforms of performances; sorted by singer.
+        - singers : ndarray of shape (n_recordings,), str
+          ``"actor01"`` to ``"actor24"``.
+        - songs : ndarray of shape (n_recordings,), str
+          Of a take, statement and melody (``"kids-minor"``); of a performance,
+          statement and emotion (``"kids-sad"``).
+        - gender, statement, emotion, melody : ndarray of shape (n_recordings,), str
+        - intensity, repetition : ndarray of shape (n_recordings,)
+          Of takes only: ``"normal"`` or ``"strong"``, 1 or 2.
+        - truncated : ndarray of shape (n_recordings,), bool
+          True for what a ``metadata.csv`` in `root` calls cut short, or a performance
+          with such a take.
+        - sampling_rate : int
+          22050: the rate of the performances, and the rate to read the takes at.
+        - DESCR : str
     (recordings, singers) : tuple if ``return_X_y=True``
 
     Raises

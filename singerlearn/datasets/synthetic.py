@@ -66,18 +66,18 @@ def make_singers(
     Returns
     -------
     data : Bunch
-        recordings : list of ndarray of shape (n_samples,), float32
-            Singer by singer.
-        singers, songs : ndarray of shape (n_recordings,)
-            Such as ``"singer01"`` and ``"song01"``.
-        gender : ndarray of shape (n_recordings,)
-            ``"female"`` or ``"male"``.
-        sampling_rate : int
-        singer_parameters : dict of str to Singer
-        song_parameters : dict of str to Song
-        channel_parameters : list of Channel
-            One a recording.
-        DESCR : str
+        - recordings : list of ndarray of shape (n_samples,), float32
+          Singer by singer.
+        - singers, songs : ndarray of shape (n_recordings,)
+          Such as ``"singer01"`` and ``"song01"``.
+        - gender : ndarray of shape (n_recordings,)
+          ``"female"`` or ``"male"``.
+        - sampling_rate : int
+        - singer_parameters : dict of str to Singer
+        - song_parameters : dict of str to Song
+        - channel_parameters : list of Channel
+          One a recording.
+        - DESCR : str
     (recordings, singers) : tuple if ``return_X_y=True``
 
     Examples
