@@ -1,4 +1,4 @@
-# `make demo` and `make test` need nothing but Python 3.10 or newer: they make a virtual
+# `make demo` and `make test` need nothing but Python 3.11 or newer: they make a virtual
 # environment in .venv when there is none, and reuse it after.
 
 PYTHON ?= python3

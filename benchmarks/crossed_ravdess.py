@@ -58,14 +58,16 @@ def evaluate(model, X, y, train, test):
     start = time.perf_counter()
     model.fit([X[i] for i in train], y[train])
     seconds = time.perf_counter() - start
+    most = getattr(model, "chunks_per_recording", None)
+    n_drawn = getattr(model, "max_epochs", 1) * sum(
+        min(len(X[i]), most or len(X[i])) for i in train
+    )
     asked = [X[i] for i in test]
     return {
         "chunks": chunk_accuracy(y[test], model.predict_chunks(asked)),
         "recordings": recording_accuracy(y[test], model.predict(asked)),
         "fit s": seconds,
-        "trained chunks/s": sum(len(X[i]) for i in train)
-        * getattr(model, "max_epochs", 1)
-        / seconds,
+        "trained chunks/s": n_drawn / seconds,
     }
 
 

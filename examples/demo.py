@@ -40,16 +40,23 @@ def load(folder):
 
 
 def split(data):
-    """Return folds that part the songs too, where they are known."""
-    counts = np.unique(data.singers, return_counts=True)[1]
+    """Return folds that part the songs too, where each side can have every singer."""
+    singers, counts = np.unique(data.singers, return_counts=True)
+    if len(singers) < 2:
+        raise SystemExit(f"needs two singers or more; there is only '{singers[0]}'")
     if counts.min() < 2:
-        few = np.unique(data.singers)[counts < 2]
-        raise SystemExit(f"needs two recordings of each singer; {few[0]!r} has one")
-    if data.songs is not None and len(np.unique(data.songs)) > 2:
-        folds = StratifiedGroupKFold(3, shuffle=True, random_state=0)
-    else:
-        folds = StratifiedKFold(min(3, counts.min()), shuffle=True, random_state=0)
-    return list(folds.split(data.recordings, data.singers, data.songs))
+        few = singers[counts.argmin()]
+        raise SystemExit(f"needs two recordings of each singer; '{few}' has one")
+    n_folds = min(3, counts.min())
+    if len(np.unique(data.songs)) >= n_folds:
+        folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=0)
+        folds = list(folds.split(data.recordings, data.singers, data.songs))
+        if all(
+            len(np.unique(data.singers[train])) == len(counts) for train, _ in folds
+        ):
+            return folds
+    folds = StratifiedKFold(n_folds, shuffle=True, random_state=0)
+    return list(folds.split(data.recordings, data.singers))
 
 
 def cross_validate(model, data, folds):
@@ -75,10 +82,15 @@ def cross_validate(model, data, folds):
     return fitted, scores, named
 
 
-def network(max_epochs):
+def network(max_epochs, data, folds):
     """Return the network, a Pipeline on raw recordings as the baseline is one."""
+    # Early stopping needs somebody with two recordings to train on.
+    spare = all(
+        np.unique(data.singers[train], return_counts=True)[1].max() > 1
+        for train, _ in folds
+    )
     net = SingerNetClassifier(
-        early_stopping=True, max_epochs=max_epochs, random_state=0
+        early_stopping=spare, max_epochs=max_epochs, random_state=0
     )
     return Pipeline([("chunks", MelChunker(n_jobs=-1)), ("net", net)])
 
@@ -134,7 +146,7 @@ def main():
     )
     models = {
         "SVM": make_svm_baseline(n_jobs=-1),
-        "network": network(arguments.max_epochs),
+        "network": network(arguments.max_epochs, data, folds),
     }
     results = {}
     for name, model in models.items():

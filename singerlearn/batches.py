@@ -218,11 +218,11 @@ def draw_masks(n, length, widest, rng):
 
 
 def as_tensor(array, device):
-    """Return the array as a tensor, sharing its memory where the device allows."""
+    """Return the array as a float32 tensor, sharing its memory where it can."""
     with warnings.catch_warnings():
         # joblib hands read-only memory maps to its workers; nobody writes to them here.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writ")
-        return torch.from_numpy(array).to(device)
+        return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(device)
 
 
 def draw_validation(singers, groups, rng, songs=None):

@@ -496,4 +496,10 @@ def as_chunks(X, chunker=None):
             f"recording {chunked.index(True)} is chunked and recording "
             f"{chunked.index(False)} is not; pass all raw or all chunked"
         )
-    return (MelChunker() if chunker is None else chunker).transform(recordings)
+    chunks = (MelChunker() if chunker is None else chunker).transform(recordings)
+    if not all(isinstance(entry, Chunks) for entry in chunks):
+        raise ValueError(
+            f"{type(chunker).__name__} does not return Chunks; take a chunker such as "
+            "MelChunker()"
+        )
+    return chunks

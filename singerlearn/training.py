@@ -57,6 +57,8 @@ class NetOverChunks(BaseEstimator):
 
     # What the network is built of is judged where it is built, in `SingerNet`.
     _parameter_constraints = {
+        "filters": [tuple, list],
+        "dense": [tuple, list],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "lr": [Interval(Real, 0, None, closed="neither")],
         "lr_schedule": [StrOptions({"one-cycle"}), None],
@@ -144,6 +146,10 @@ class NetOverChunks(BaseEstimator):
             net.module_.to(memory_format=torch.channels_last)
             with naming_the_batch_that_fits(net, train):
                 run(net, train, valid if len(validation) else None)
+        # The losses say nothing of the weights after the last step.
+        with torch.inference_mode():
+            if not net.module_.eval()(train.batch([0])[0]).isfinite().all():
+                raise diverged(net)
         self.net_ = net
         self.history_ = net.history
 
@@ -257,8 +263,14 @@ class NetOverChunks(BaseEstimator):
 def encode_singers(y):
     """Return the singers' names, sorted, and each recording's position among them."""
     y = column_or_1d(y, warn=True)
-    check_classification_targets(y)
-    names, codes = np.unique(y, return_inverse=True)
+    try:
+        check_classification_targets(y)
+        names, codes = np.unique(y, return_inverse=True)
+    except TypeError as error:
+        raise ValueError(
+            "y mixes names with something else, None or NaN say; give every recording "
+            "a label of one kind"
+        ) from error
     if len(names) < 2:
         raise ValueError(
             "The number of classes has to be greater than one; got "
@@ -269,7 +281,7 @@ def encode_singers(y):
 
 
 def check_alike(chunks):
-    """Refuse recordings that were not chunked in one way."""
+    """Refuse recordings that were not chunked in one way, or hold no numbers."""
     first = chunks[0]
     for i, other in enumerate(chunks):
         if (other.shape[1:], other.front_end) != (first.shape[1:], first.front_end):
@@ -278,17 +290,25 @@ def check_alike(chunks):
                 f"{other!r} with {other.front_end}, {first!r} with {first.front_end}; "
                 "chunk all recordings with one chunker"
             )
+        if not np.isfinite(other.spectrogram).all():
+            raise ValueError(
+                f"recording {i} has chunks that hold NaN or infinite values; make them "
+                "anew from the recording, or leave it out"
+            )
 
 
 def check_device(device):
     """Return the torch device that "auto", "cpu", "cuda", ... stands for here."""
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if torch.device(device).type == "cuda" and not torch.cuda.is_available():
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # torch has no common type
         raise ValueError(
-            f"device={device!r} asks for a GPU, but torch finds none here; "
-            "set device='auto' to use one only where there is one"
-        )
+            f"torch cannot use device={device!r} here "
+            f"({str(error).splitlines()[0]}); set device='auto' to use a GPU only "
+            "where there is one"
+        ) from error
     return device
 
 
@@ -325,10 +345,15 @@ class FiniteLoss(Callback):
     def on_epoch_end(self, net, **kwargs):
         """Raise ValueError if the epoch's loss is NaN or infinite."""
         if not math.isfinite(net.history[-1, "train_loss"]):
-            raise ValueError(
-                f"the training loss is not finite in epoch {len(net.history)}: "
-                f"training diverged; lower lr (now {net.lr})"
-            )
+            raise diverged(net)
+
+
+def diverged(net):
+    """Return the error for a net that holds or gives NaN."""
+    return ValueError(
+        f"training diverged in epoch {len(net.history)}: the loss or the weights are "
+        f"not finite; lower lr (now {net.lr})"
+    )
 
 
 class ProgressBar(Callback):
@@ -356,8 +381,8 @@ def run(net, train, valid):
     net.train_split = None if valid is None else predefined_split(valid)
     net.partial_fit(train)
     net.train_split = None  # or the fitted net would carry its validation set along
-    if "train_loss" not in net.history[-1]:
-        del net.history[-1]
+    if not net.history or "train_loss" not in net.history[-1]:
+        del net.history[-1:]
         if not net.history:
             raise KeyboardInterrupt("stopped before the first epoch was done")
         warnings.warn(

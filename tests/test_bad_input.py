@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from singerlearn import MelChunker, SingerNetClassifier, make_svm_baseline
+from singerlearn import (
+    HandcraftedFeatures,
+    MelChunker,
+    SingerNetClassifier,
+    make_svm_baseline,
+)
+from singerlearn.chunks import Chunks
 from singerlearn.datasets import load_folder
 
 SECONDS = 6.5
@@ -94,6 +100,7 @@ NOT_A_LIST = {
     "a bare waveform": (ALIVE, r"one waveform; wrap it in a list"),
     "a bare pair": ((ALIVE, 22050), r"wrap it in a list: \[\(waveform, sampling_rate"),
     "nothing": ([], "X is empty"),
+    "a list of lists": ([[0.1, 0.2], [0.3]], "recording 0: got a list"),
     "None": (None, "must be a list"),
     "mixed": (
         [ALIVE, MelChunker().transform([ALIVE])[0]],
@@ -150,7 +157,7 @@ GOOD = [voice(110), voice(120), voice(220), voice(240)]
         (TWO, {"sample_weight": [1, 1, 1, -1]}, "[Nn]egative"),
         (TWO, {"sample_weight": [1, 1]}, "inconsistent"),
         (TWO, {"groups": [1, 2]}, "inconsistent"),
-        (TWO, {"device": "cuda:99"}, "finds none|invalid dev"),
+        (TWO, {"device": "cuda:99"}, "torch cannot use device"),
         (TWO, {"block": "resnest"}, "'resnest' is not one of"),
         (TWO, {"aggregation": "sum"}, "'sum' is not one of"),
         (TWO, {"lr_schedule": "cosine"}, "lr_schedule"),
@@ -159,6 +166,11 @@ GOOD = [voice(110), voice(120), voice(220), voice(240)]
             {"filters": (2,) + (8, 16) * 4},
             "nothing is left",
         ),
+        (TWO, {"device": "banana"}, "torch cannot use device='banana'"),
+        (TWO, {"filters": 64}, "filters"),
+        (TWO, {"dense": 128}, "dense"),
+        (TWO, {"chunker": HandcraftedFeatures()}, "does not return Chunks"),
+        (["Ann", None, "Bob", "Bob"], {}, "mixes names|NaN"),
         (TWO, {"max_epochs": 0}, "max_epochs"),
         (TWO, {"batch_size": 0}, "batch_size"),
         (TWO, {"lr": -1.0}, "lr"),
@@ -175,6 +187,27 @@ def test_bad_labels_weights_and_parameters(y, options, message, network):
     else:
         with pytest.raises(ValueError, match=message):
             net.fit(GOOD, y, **fit_options)
+
+
+def test_chunks_that_hold_nan_are_refused(network):
+    chunks = MelChunker().transform(GOOD)
+    broken = chunks[1].spectrogram.copy()
+    broken[3, 7] = np.nan
+    chunks[1] = Chunks(broken, front_end=chunks[0].front_end)
+    for act in (network.predict, lambda X: network.fit(X, TWO)):
+        with pytest.raises(ValueError, match="recording 1 has chunks that hold NaN"):
+            act(chunks)
+
+
+def test_chunks_of_any_number_type_and_layout_are_heard(network):
+    chunks = MelChunker().transform(GOOD[:1])[0]
+    expected = network.predict_proba([chunks])
+    for spectrogram in (
+        chunks.spectrogram.astype(float),
+        np.asfortranarray(chunks.spectrogram),
+    ):
+        again = Chunks(spectrogram, front_end=chunks.front_end)
+        np.testing.assert_allclose(network.predict_proba([again]), expected, rtol=1e-5)
 
 
 def test_an_unseen_singer_only_counts_as_wrong(network):

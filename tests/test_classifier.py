@@ -216,8 +216,14 @@ def test_progress_is_one_line_and_verbose_0_is_silent(chunked, singers, tiny, ca
 
 def test_a_diverging_training_says_so(chunked, singers, tiny):
     net = SingerNetClassifier(**tiny | {"lr": 1e30, "lr_schedule": None})
-    with pytest.raises(ValueError, match="diverged; lower lr"):
+    with pytest.raises(ValueError, match="diverged in epoch .*; lower lr"):
         net.fit(chunked, singers.singers)
+
+
+def test_a_training_that_diverges_in_its_last_step_says_so(chunked, singers, tiny):
+    tiny |= {"lr": 1e30, "lr_schedule": None, "max_epochs": 1, "batch_size": 100}
+    with pytest.raises(ValueError, match="diverged in epoch 1"):
+        SingerNetClassifier(**tiny).fit(chunked, singers.singers)
 
 
 def test_out_of_memory_names_the_batch_that_fits(chunked, singers, tiny):

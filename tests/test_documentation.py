@@ -68,6 +68,25 @@ def test_the_demo_on_the_users_own_folder(folder, tmp_path):
     assert str(output) in printed
 
 
+def test_the_demo_needs_two_recordings_of_each_singer(folder, tmp_path):
+    root = tmp_path / "few"
+    for singer, songs in [("singer01", (1, 2)), ("singer02", (2, 3))]:
+        (root / singer).mkdir(parents=True)
+        for song in songs:
+            (root / singer / f"song0{song}.wav").symlink_to(
+                folder / singer / f"song0{song}.wav"
+            )
+    demo = ROOT / "examples" / "demo.py"
+    printed = run(demo, root, "--max-epochs", 1, cwd=tmp_path)
+    assert "4 recordings of 2 singers, 2 folds" in printed
+    (root / "singer02" / "song02.wav").unlink()
+    done = subprocess.run(
+        [sys.executable, demo, root], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode != 0 and "Traceback" not in done.stderr
+    assert "two recordings of each singer; 'singer02' has one" in done.stderr
+
+
 def test_the_crossed_benchmark_runs(ravdess_song, tmp_path):
     printed = run(
         ROOT / "benchmarks" / "crossed_ravdess.py", "--data", ravdess_song,
