@@ -6,6 +6,7 @@ Every case goes through the whole way, from raw recordings to `fit` and `predict
 import numpy as np
 import pytest
 import soundfile as sf
+from sklearn.model_selection import cross_val_score
 
 from singerlearn import (
     HandcraftedFeatures,
@@ -81,6 +82,7 @@ UNUSABLE = {
     "truncated": (truncated, r"1 \('.*cut.flac'\): .*(cut off|damaged)"),
     "zero samples": (lambda f: written(f / "a.wav", ALIVE[:0]), r"1 .*holds no sampl"),
     "not audio": (lambda f: write(f / "a.mp3", b"text" * 99), r"1 .*cannot be decoded"),
+    "unreadable": (lambda f: written(f / "a.wav", ALIVE), r"1 .*permission denied"),
     "a folder": (lambda f: f, r"recording 1 .*is a folder, not a recording"),
     "NaN": (lambda _: np.r_[ALIVE, np.nan], r"recording 1: holds NaN"),
     "infinite": (lambda _: np.r_[ALIVE, np.inf], r"recording 1: holds NaN, infinite"),
@@ -109,8 +111,81 @@ NOT_A_LIST = {
 }
 
 
-@pytest.mark.parametrize("case", [*USABLE, *UNUSABLE, *NOT_A_LIST])
-def test_every_input_gets_one_answer(case, network, baseline, tmp_path):
+TWO = ["Ann", "Ann", "Bob", "Bob"]
+GOOD = [voice(110), voice(120), voice(220), voice(240)]
+
+# Labels, and options of the network or of its fit, with the words of the error.
+LABELS = [
+    (["Ann"] * 4, {}, "number of classes has to be greater than one; got 1 class"),
+    (["Ann", "Bob"], {}, r"inconsistent numbers of samples: \[4, 2\]"),
+    ([0.5, 1.5, 2.5, 3.5], {}, "Unknown label type: continuous"),
+    ([["Ann"], ["Bob"]] * 2, {}, None),
+    (
+        ["Ann", "Bob", "Cem", "Dan"],
+        {"early_stopping": True},
+        "early_stopping=False",
+    ),
+    (TWO, {"sample_weight": [0.1] * 4}, "scale them up"),
+    (TWO, {"sample_weight": [1, 1, 1, -1]}, "[Nn]egative"),
+    (TWO, {"sample_weight": [1, 1]}, "inconsistent"),
+    (TWO, {"groups": [1, 2]}, "inconsistent"),
+    (TWO, {"device": "cuda:99"}, "torch cannot use device"),
+    (TWO, {"block": "resnest"}, "'resnest' is not one of"),
+    (TWO, {"aggregation": "sum"}, "'sum' is not one of"),
+    (TWO, {"lr_schedule": "cosine"}, "lr_schedule"),
+    (
+        ["Ann", "Ann", "Bob", "Bob"],
+        {"filters": (2,) + (8, 16) * 4},
+        "nothing is left",
+    ),
+    (TWO, {"device": "banana"}, "torch cannot use device='banana'"),
+    (TWO, {"filters": 64}, "filters"),
+    (TWO, {"dense": 128}, "dense"),
+    (TWO, {"chunker": HandcraftedFeatures()}, "does not return Chunks"),
+    (["Ann", None, "Bob", "Bob"], {}, "mixes names|NaN"),
+    (TWO, {"max_epochs": 0}, "max_epochs"),
+    (TWO, {"batch_size": 0}, "batch_size"),
+    (TWO, {"lr": -1.0}, "lr"),
+    (TWO, {"dropout": 1.5}, "dropout"),
+]
+
+
+def check_labels(network, y, options, message):
+    fit_options = {k: v for k, v in options.items() if k in ("sample_weight", "groups")}
+    parameters = {k: v for k, v in options.items() if k not in fit_options}
+    net = SingerNetClassifier(**network.get_params() | parameters)
+    if message is None:
+        with pytest.warns(UserWarning, match="column-vector"):
+            net.fit(GOOD, y)
+    else:
+        with pytest.raises(ValueError, match=message):
+            net.fit(GOOD, y, **fit_options)
+
+
+def check_unseen_singer(network):
+    assert network.score(GOOD, ["Zoe"] * 4) == 0
+
+
+def check_too_many_folds(network):
+    with pytest.raises(ValueError, match="n_splits=5"):
+        cross_val_score(network, GOOD, TWO, cv=5)
+
+
+FOLLOWING = {"unseen singer": check_unseen_singer, "folds": check_too_many_folds}
+
+
+@pytest.mark.parametrize(
+    "case", [*USABLE, *UNUSABLE, *NOT_A_LIST, *range(len(LABELS)), *FOLLOWING]
+)
+def test_every_input_gets_one_answer(case, network, baseline, tmp_path, monkeypatch):
+    if case in FOLLOWING:
+        FOLLOWING[case](network)
+        return
+    if isinstance(case, int):
+        check_labels(network, *LABELS[case])
+        return
+    if case == "unreadable":  # nothing is, for who may do everything
+        monkeypatch.setattr("os.access", lambda path, mode: False)
     models = [network, baseline]
     if case in NOT_A_LIST:
         X, message = NOT_A_LIST[case]
@@ -137,58 +212,6 @@ def test_a_batch_of_waveforms_of_equal_length_is_a_table(network):
     np.testing.assert_array_equal(network.predict_proba(table), expected)
 
 
-TWO = ["Ann", "Ann", "Bob", "Bob"]
-GOOD = [voice(110), voice(120), voice(220), voice(240)]
-
-
-@pytest.mark.parametrize(
-    ("y", "options", "message"),
-    [
-        (["Ann"] * 4, {}, "number of classes has to be greater than one; got 1 class"),
-        (["Ann", "Bob"], {}, r"inconsistent numbers of samples: \[4, 2\]"),
-        ([0.5, 1.5, 2.5, 3.5], {}, "Unknown label type: continuous"),
-        ([["Ann"], ["Bob"]] * 2, {}, None),
-        (
-            ["Ann", "Bob", "Cem", "Dan"],
-            {"early_stopping": True},
-            "early_stopping=False",
-        ),
-        (TWO, {"sample_weight": [0.1] * 4}, "scale them up"),
-        (TWO, {"sample_weight": [1, 1, 1, -1]}, "[Nn]egative"),
-        (TWO, {"sample_weight": [1, 1]}, "inconsistent"),
-        (TWO, {"groups": [1, 2]}, "inconsistent"),
-        (TWO, {"device": "cuda:99"}, "torch cannot use device"),
-        (TWO, {"block": "resnest"}, "'resnest' is not one of"),
-        (TWO, {"aggregation": "sum"}, "'sum' is not one of"),
-        (TWO, {"lr_schedule": "cosine"}, "lr_schedule"),
-        (
-            ["Ann", "Ann", "Bob", "Bob"],
-            {"filters": (2,) + (8, 16) * 4},
-            "nothing is left",
-        ),
-        (TWO, {"device": "banana"}, "torch cannot use device='banana'"),
-        (TWO, {"filters": 64}, "filters"),
-        (TWO, {"dense": 128}, "dense"),
-        (TWO, {"chunker": HandcraftedFeatures()}, "does not return Chunks"),
-        (["Ann", None, "Bob", "Bob"], {}, "mixes names|NaN"),
-        (TWO, {"max_epochs": 0}, "max_epochs"),
-        (TWO, {"batch_size": 0}, "batch_size"),
-        (TWO, {"lr": -1.0}, "lr"),
-        (TWO, {"dropout": 1.5}, "dropout"),
-    ],
-)
-def test_bad_labels_weights_and_parameters(y, options, message, network):
-    fit_options = {k: v for k, v in options.items() if k in ("sample_weight", "groups")}
-    parameters = {k: v for k, v in options.items() if k not in fit_options}
-    net = SingerNetClassifier(**network.get_params() | parameters)
-    if message is None:
-        with pytest.warns(UserWarning, match="column-vector"):
-            net.fit(GOOD, y)
-    else:
-        with pytest.raises(ValueError, match=message):
-            net.fit(GOOD, y, **fit_options)
-
-
 def test_chunks_that_hold_nan_are_refused(network):
     chunks = MelChunker().transform(GOOD)
     broken = chunks[1].spectrogram.copy()
@@ -208,17 +231,6 @@ def test_chunks_of_any_number_type_and_layout_are_heard(network):
     ):
         again = Chunks(spectrogram, front_end=chunks.front_end)
         np.testing.assert_allclose(network.predict_proba([again]), expected, rtol=1e-5)
-
-
-def test_an_unseen_singer_only_counts_as_wrong(network):
-    assert network.score(GOOD, ["Zoe"] * 4) == 0
-
-
-def test_more_folds_than_recordings_is_said_by_scikit_learn(network):
-    from sklearn.model_selection import cross_val_score
-
-    with pytest.raises(ValueError, match="n_splits=5"):
-        cross_val_score(network, GOOD, ["Ann", "Ann", "Bob", "Bob"], cv=5)
 
 
 def test_a_folder_with_no_recordings(tmp_path):
