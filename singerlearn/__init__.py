@@ -12,6 +12,7 @@ _WHERE = {
     "AttentionDisplay": "display",
     "CQTChunker": "features",
     "ClipClassifier": "baseline",
+    "ClipEmbedder": "baseline",
     "DETDisplay": "display",
     "EmbeddingDisplay": "display",
     "FrequencyTemplateDisplay": "display",

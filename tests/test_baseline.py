@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
 from sklearn.base import clone
+from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
@@ -14,7 +15,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from singerlearn.baseline import ClipClassifier, make_svm_baseline
+from singerlearn.baseline import (
+    ClipClassifier,
+    ClipEmbedder,
+    make_svm_baseline,
+)
+from singerlearn.features import HandcraftedFeatures
 
 SINGERS = np.array(["Cid", "Ann", "Bob"])
 
@@ -250,3 +256,67 @@ def test_baseline_of_real_speakers(fsdd):
     baseline = make_svm_baseline(sampling_rate=8000)
     baseline.fit(*speaking("digit0", "digit1", "digit2"))
     assert baseline.score(*speaking("digit3", "digit4")) > 0.5  # chance is one in six
+
+
+def test_recordings_lie_at_the_mean_of_their_projected_clips(clips):
+    X, y = clips
+    embedder = ClipEmbedder().fit(X, y)
+    labels = np.repeat(y, [len(x) for x in X])
+    by_hand = LinearDiscriminantAnalysis().fit(
+        StandardScaler().fit_transform(np.vstack(X)), labels
+    )
+    scaler = StandardScaler().fit(np.vstack(X))
+    for x, chunks, point in zip(
+        X, embedder.transform_chunks(X), embedder.transform(X), strict=True
+    ):
+        expected = by_hand.transform(scaler.transform(x))
+        assert_allclose(chunks, expected, atol=1e-9)
+        assert_allclose(point, sum(expected) / len(x), atol=1e-9)
+    assert embedder.transform(X).shape == (12, 2)  # one less than singers
+    assert embedder.get_feature_names_out().tolist() == [
+        "clipembedder0",
+        "clipembedder1",
+    ]
+    assert embedder.set_output(transform="pandas").transform(X).shape == (12, 2)
+
+
+def test_embeds_by_transformers_that_need_no_singers(clips):
+    X, _ = clips
+    embedder = ClipEmbedder(PCA(3)).fit(X)
+    assert_allclose(
+        embedder.transform(X)[0], PCA(3).fit(np.vstack(X)).transform(X[0]).mean(axis=0)
+    )
+    with pytest.raises(ValueError, match="singer of each recording"):
+        ClipEmbedder().fit(X)
+
+
+def test_embeds_raw_recordings(singers):
+    nearest = make_pipeline(make_lda_embedder(), KNeighborsClassifier(1))
+    others = singers.songs != "song01"
+    nearest.fit(
+        [r for r, other in zip(singers.recordings, others, strict=True) if other],
+        singers.singers[others],
+    )
+    enrolled = nearest.predict(singers.recordings)
+    assert np.mean(enrolled == singers.singers) > 0.6
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "message"),
+    [
+        ([[[0.0]], [[1.0]]], ["Ann", "Ann"], "at least two singers"),
+        ([[[0.0]], [[1.0]]], ["Ann"], "inconsistent numbers of samples"),
+        ([[[0.0]], [[np.nan]]], ["Ann", "Bob"], "recording 1 has features that are"),
+    ],
+)
+def test_the_embedder_says_what_is_wrong(X, y, message):
+    with pytest.raises(ValueError, match=message):
+        ClipEmbedder().fit(X, y)
+
+
+def test_the_embedder_knows_how_its_clips_were_described(clips):
+    X, y = clips
+    with pytest.raises(NotFittedError):
+        ClipEmbedder().transform(X)
+    with pytest.raises(ValueError, match="fitted with 4"):
+        ClipEmbedder().fit(X, y).transform([x[:, :3] for x in X])

@@ -7,6 +7,7 @@ from sklearn.utils import estimator_checks, get_tags
 
 from singerlearn import (
     ClipClassifier,
+    ClipEmbedder,
     CQTChunker,
     HandcraftedFeatures,
     MelChunker,
@@ -16,6 +17,7 @@ from singerlearn import (
 
 ESTIMATORS = [
     ClipClassifier(),
+    ClipEmbedder(),
     CQTChunker(),
     HandcraftedFeatures(),
     MelChunker(),
