@@ -1,22 +1,23 @@
 """Your own recordings, by folder or by table."""
 
-import csv
 import os
 import warnings
-from io import StringIO
-from itertools import zip_longest
 from pathlib import Path
 
-import numpy as np
 from joblib import Parallel, delayed
 from sklearn.utils import Bunch
 
 from singerlearn.audio import load
-
-SUFFIXES = frozenset(
-    ".aac .aif .aiff .au .caf .flac .m4a .m4b .mp3 .mp4 .oga .ogg .opus .wav".split()
+from singerlearn.datasets.recordings import (
+    KNOWN,
+    audio_below,
+    check_on_error,
+    is_audio,
+    report,
 )
-_KNOWN = ", ".join(sorted(SUFFIXES))
+from singerlearn.datasets.table import find_table, read_table, to_columns
+
+COLUMNS = {name: (name,) for name in ("path", "singer", "song")}
 
 
 def load_folder(
@@ -72,8 +73,7 @@ def load_folder(
     >>> from singerlearn.datasets import load_folder
     >>> X, y = load_folder("recordings", return_X_y=True)  # doctest: +SKIP
     """
-    if on_error not in ("raise", "skip"):
-        raise ValueError(f"on_error={on_error!r} must be 'raise' or 'skip'")
+    check_on_error(on_error)
     root = Path(root)
     if not root.is_dir():
         raise FileNotFoundError(
@@ -87,17 +87,15 @@ def load_folder(
     if on_error == "skip":
         rows, unreadable = _read_all(rows, n_jobs)
         faults += unreadable
-    if faults:
-        _report(faults, on_error)
+    report(faults, on_error)
     if not rows:
         raise ValueError(
             f"no recordings in {str(metadata or root)!r}; load_folder looks for "
-            f"root/<singer>/<recording> with one of the suffixes {_KNOWN}, or for the "
+            f"root/<singer>/<recording> with one of the suffixes {KNOWN}, or for the "
             "rows of a table passed as metadata"
         )
 
-    columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    columns.pop("", None)  # a column without a name
+    columns = to_columns(rows)
     recordings = columns.pop("path").tolist()
     singers, songs = columns.pop("singer"), columns.pop("song")
     if return_X_y:
@@ -116,10 +114,10 @@ def _by_sub_folder(root):
     """List the rows, and faults in words, of ``root/<singer>/**/<recording>``."""
     rows, faults, silent = [], [], []
     for entry in sorted(root.iterdir()):
-        if _is_audio(entry.name) and entry.is_file():
+        if is_audio(entry.name) and entry.is_file():
             faults.append(f"{str(entry)!r} is in no singer's folder")
         elif entry.is_dir() and not entry.name.startswith("."):
-            paths = sorted(_audio_below(entry))
+            paths = audio_below(entry)
             rows += [
                 {"path": str(path), "singer": entry.name, "song": path.stem}
                 for path in paths
@@ -129,78 +127,30 @@ def _by_sub_folder(root):
     if rows and silent:
         warnings.warn(
             f"no recordings in the folders {silent} of {str(root)!r}; known suffixes "
-            f"are {_KNOWN}",
+            f"are {KNOWN}",
             stacklevel=3,
         )
     return rows, faults
 
 
-def _audio_below(singer):
-    for folder, folders, files in os.walk(singer):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(folder, name) for name in files if _is_audio(name))
-
-
-def _is_audio(name):
-    return not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
-
-
 def _by_table(root, metadata):
     """List the rows, and faults in words, of a table of paths and singers."""
-    table = Path(metadata)
-    if not table.is_file():
-        table = root / metadata
-    if not table.is_file():
-        raise FileNotFoundError(
-            f"no table {str(metadata)!r}, neither here nor in {str(root)!r}"
-        )
-    header, body = _read_table(table)
-    rows, faults, first_seen = [], [], {}
-    for number, cells in enumerate(body, start=2):  # as a spreadsheet counts
-        cells = [cell.strip() for cell in cells]
-        if not any(cells):
-            continue
-        # Spreadsheets leave empty cells out at the end of a row, or add some.
-        row = dict(zip_longest(header, cells[: len(header)], fillvalue=""))
+
+    def locate(row):
         path = os.path.normpath(root / row["path"].replace("\\", "/"))
-        fault = None
-        if any(cells[len(header) :]):
-            fault = f"has {len(cells)} cells where the header has {len(header)}"
-        elif not row["path"] or not row["singer"]:
-            fault = "the path or the singer is missing"
-        elif not os.path.isfile(path):
-            fault = f"there is no file {path!r}"
-        elif first_seen.setdefault(path, number) != number:
-            fault = f"{path!r} stands in row {first_seen[path]} already"
-        if fault:
-            faults.append(f"{str(table)!r}, row {number}: {fault}")
-            continue
-        row["path"] = path
-        row["song"] = row.get("song") or Path(path).stem
-        rows.append(row)
-    return rows, faults
+        if not os.path.isfile(path):
+            raise FileNotFoundError(f"there is no file {path!r}")
+        return path
 
-
-def _read_table(table):
-    """Header, in lower case, and the rows below it, of a CSV or TSV file."""
-    try:
-        # utf-8-sig: spreadsheets put a byte order mark in front.
-        text = table.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{str(table)!r} is not in UTF-8 ({error}); save it as 'CSV UTF-8'"
-        ) from error
-    # The header tells the delimiter more surely than csv.Sniffer guesses it.
-    for delimiter in ",;\t":
-        header, *body = [*csv.reader(StringIO(text), delimiter=delimiter)] or [[]]
-        header = [name.strip().lower() for name in header]
-        if {"path", "singer"} <= set(header):
-            return header, body
-    raise ValueError(
-        f"{str(table)!r} has no columns 'path' and 'singer': its first line is "
-        f"{text.partition(chr(10))[0]!r}; name the columns there, separated by commas, "
-        "semicolons or tabs"
+    rows, faults = read_table(
+        find_table(metadata, root),
+        COLUMNS,
+        needed=("path", "singer"),
+        locate=locate,
     )
+    for row in rows:
+        row["song"] = row.get("song") or Path(row["path"]).stem
+    return rows, faults
 
 
 def _read_all(rows, n_jobs):
@@ -217,15 +167,3 @@ def _read_all(rows, n_jobs):
     )
     readable = [row for row, fault in zip(rows, faults, strict=True) if not fault]
     return readable, [fault for fault in faults if fault]
-
-
-def _report(faults, on_error):
-    """Raise the first fault, or warn of them all."""
-    if on_error == "raise":
-        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        raise ValueError(
-            f"{faults[0]}{more}; put it right, or leave it out with on_error='skip'"
-        )
-    warnings.warn(
-        f"left out {len(faults)} of the recordings:\n" + "\n".join(faults), stacklevel=3
-    )

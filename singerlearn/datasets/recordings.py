@@ -1,0 +1,99 @@
+"""What the loaders of recordings share: find files, tell faults, choose some."""
+
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+from sklearn.utils import Bunch
+
+SUFFIXES = frozenset(
+    ".aac .aif .aiff .au .caf .flac .m4a .m4b .mp3 .mp4 .oga .ogg .opus .wav".split()
+)
+KNOWN = ", ".join(sorted(SUFFIXES))
+
+
+def is_audio(name):
+    """True for the name of a file that is audio by its suffix, and not hidden."""
+    return not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
+
+
+def audio_below(folder):
+    """List the audio files in a folder, at any depth.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    paths : list of Path
+        Sorted. Hidden files and folders are left out, links to folders within are not
+        followed.
+    """
+    paths = []
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths += (Path(place, name) for name in files if is_audio(name))
+    return sorted(paths)
+
+
+def check_on_error(on_error):
+    """Refuse what is neither "raise" nor "skip"."""
+    if on_error not in ("raise", "skip"):
+        raise ValueError(f"on_error={on_error!r} must be 'raise' or 'skip'")
+
+
+def report(faults, on_error, *, stacklevel=3):
+    """Raise the first fault, or warn of them all.
+
+    Parameters
+    ----------
+    faults : list of str
+        Each in words that name the recording; nothing happens when there are none.
+    on_error : {"raise", "skip"}
+    stacklevel : int, default=3
+        Whose line the warning names; 3 is the caller of the loader that calls this.
+    """
+    if not faults:
+        return
+    if on_error == "raise":
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        raise ValueError(
+            f"{faults[0]}{more}; put it right, or leave it out with on_error='skip'"
+        )
+    warnings.warn(
+        f"left out {len(faults)} of the recordings:\n" + "\n".join(faults),
+        stacklevel=stacklevel,
+    )
+
+
+def take(data, indices):
+    """Choose some of the recordings of a data set.
+
+    Parameters
+    ----------
+    data : Bunch
+        As the loaders return it.
+    indices : sequence of int
+        Places in ``data.recordings``.
+
+    Returns
+    -------
+    chosen : Bunch
+        `data` with all that it holds for each recording cut down to those chosen, in
+        the order of `indices`, and the rest as it is.
+    """
+    n_recordings = len(data.recordings)
+    indices = np.asarray(indices, dtype=int)
+
+    def cut(value):
+        if isinstance(value, Bunch):
+            return Bunch(**{name: cut(inner) for name, inner in value.items()})
+        if isinstance(value, np.ndarray) and len(value) == n_recordings:
+            return value[indices]
+        if isinstance(value, list) and len(value) == n_recordings:
+            return [value[index] for index in indices]
+        return value
+
+    return cut(data)

@@ -1,0 +1,159 @@
+"""Tables that name recordings: CSV or TSV, as spreadsheets and archives write them."""
+
+import csv
+from io import StringIO
+from itertools import zip_longest
+from pathlib import Path
+
+import numpy as np
+
+
+def find_table(name, root):
+    """Look for a table where we stand, then in `root`.
+
+    Parameters
+    ----------
+    name : str or Path
+    root : Path
+
+    Returns
+    -------
+    table : Path
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is in neither.
+    """
+    for table in (Path(name), root / name):
+        if table.is_file():
+            return table
+    raise FileNotFoundError(
+        f"no table {str(name)!r}, neither here nor in {str(root)!r}"
+    )
+
+
+def read_header(table, columns, *, needed):
+    """Find the columns of a table by their names.
+
+    Parameters
+    ----------
+    table : Path
+        UTF-8, with or without a byte order mark, with any line ends, separated by
+        commas, semicolons or tabs. The first line names the columns, in any case.
+    columns : dict of str to tuple of str
+        Our names for columns, and the names that a header may have for each; of
+        several in one header the foremost counts.
+    needed : tuple of str
+        Which of our columns cannot be missing.
+
+    Returns
+    -------
+    header : list of str
+        The names of all columns, in lower case.
+    found : dict of str to str
+        Our names, and the name that the header has for each.
+    body : list of list of str
+        The cells below the header.
+
+    Raises
+    ------
+    ValueError
+        If a needed column is missing, or the table is not in UTF-8.
+    """
+    try:
+        # utf-8-sig: spreadsheets put a byte order mark in front.
+        text = table.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{str(table)!r} is not in UTF-8 ({error}); save it as 'CSV UTF-8'"
+        ) from error
+    fewest_missing = needed
+    # The header tells the delimiter more surely than csv.Sniffer guesses it.
+    for delimiter in ",;\t":
+        header, *body = [*csv.reader(StringIO(text), delimiter=delimiter)] or [[]]
+        header = [name.strip().lower() for name in header]
+        found = {
+            ours: next(name for name in map(str.lower, theirs) if name in header)
+            for ours, theirs in columns.items()
+            if {name.lower() for name in theirs} & set(header)
+        }
+        missing = [name for name in needed if name not in found]
+        if not missing:
+            return header, found, body
+        fewest_missing = min(fewest_missing, missing, key=len)
+    wanted = [" or ".join(map(repr, columns[name])) for name in fewest_missing]
+    raise ValueError(
+        f"{str(table)!r} has no columns {' and '.join(wanted)}: its first line is "
+        f"{text.partition(chr(10))[0]!r}; name the columns there, separated by commas, "
+        "semicolons or tabs"
+    )
+
+
+def read_table(table, columns, *, needed, locate):
+    """Read the rows of a table, and find the recording of each.
+
+    Parameters
+    ----------
+    table, columns, needed
+        As for `read_header`; a row without a cell in a needed column is at fault.
+    locate : callable
+        Takes a row, a dict of str by our names and, for the other columns, the
+        header's; returns the path of its recording. What it raises as ValueError or
+        FileNotFoundError is the row's fault.
+
+    Returns
+    -------
+    rows : list of dict of str to str
+        The good rows, with the recording's path in ``"path"``.
+    faults : list of str
+        What is wrong with the others, in words that name table, row and column. A
+        recording that a former row has is a fault, an empty row is none.
+    """
+    header, found, body = read_header(table, columns, needed=needed)
+    ours = {theirs: name for name, theirs in found.items()}
+    rows, faults, first_seen = [], [], {}
+    for number, cells in enumerate(body, start=2):  # as a spreadsheet counts
+        cells = [cell.strip() for cell in cells]
+        if not any(cells):
+            continue
+        # Spreadsheets leave empty cells out at the end of a row, or add some.
+        named = dict(zip_longest(header, cells[: len(header)], fillvalue=""))
+        row = {name: cell for name, cell in named.items() if name not in ours}
+        row |= {ours[name]: named[name] for name in ours}
+        row.pop("", None)  # a column without a name
+        try:
+            if any(cells[len(header) :]):
+                raise ValueError(
+                    f"has {len(cells)} cells where the header has {len(header)}"
+                )
+            for name in needed:
+                if not row[name]:
+                    raise ValueError(
+                        f"the {' or the '.join(needed)} is missing: column "
+                        f"{found[name]!r} is empty"
+                    )
+            path = str(locate(row))
+            if first_seen.setdefault(path, number) != number:
+                raise ValueError(f"{path!r} stands in row {first_seen[path]} already")
+        except (ValueError, FileNotFoundError) as fault:
+            faults.append(f"{str(table)!r}, row {number}: {fault}")
+        else:
+            rows.append(row | {"path": path})
+    return rows, faults
+
+
+def to_columns(rows):
+    """Turn rows into columns.
+
+    Parameters
+    ----------
+    rows : list of dict of str to str
+
+    Returns
+    -------
+    columns : dict of str to ndarray of shape (n_rows,), str
+        In the order of their first appearance, empty where a row has no such cell.
+    """
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: np.array([row.get(name, "") for row in rows]) for name in names}
