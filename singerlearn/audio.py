@@ -6,9 +6,11 @@ their scale; integers are PCM and are divided by the full scale of their type. C
 are averaged.
 """
 
+import hashlib
 import os
 import re
 from contextlib import contextmanager
+from dataclasses import dataclass
 from numbers import Real
 
 import numpy as np
@@ -28,6 +30,9 @@ _AUDIBLE = 2.0**-23
 
 # Beyond any scale of samples; float32 would overflow in the power spectrum.
 _ABSURD = 1e10
+
+# Where converters clip: full scale, but for a rounding or a dither below it.
+_FULL_SCALE = 0.999
 
 
 def check_recordings(X):
@@ -221,6 +226,89 @@ def load(recording, sampling_rate=22050):
         return _resample(_blocks(recording, sampling_rate), sampling_rate)
 
 
+@dataclass(frozen=True)
+class Survey:
+    """What one pass over a recording finds, at its own rate, its channels averaged.
+
+    Attributes
+    ----------
+    sampling_rate : float
+        In Hz.
+    n_samples, n_clipped : int
+        All samples, and those at full scale or beyond it.
+    peak : float
+        The largest magnitude; full scale is 1.
+    is_silent : bool
+        Whether there is nothing to hear, so that `load` refuses the recording.
+    fingerprint : str
+        The identity of the audio: equal where the samples and their rate are, in
+        whichever file, lossless format or array they lie.
+    """
+
+    sampling_rate: float
+    n_samples: int
+    n_clipped: int
+    peak: float
+    is_silent: bool
+    fingerprint: str
+
+    @property
+    def duration(self):
+        """Length in seconds."""
+        return self.n_samples / self.sampling_rate
+
+
+def survey(recording, sampling_rate=22050):
+    """Read a recording to its end and tell what it holds, keeping no sample.
+
+    Parameters
+    ----------
+    recording : str, Path, ndarray or tuple
+        As `load` takes it.
+    sampling_rate : float, default=22050
+        Rate of a waveform that comes without one, in Hz.
+
+    Returns
+    -------
+    Survey
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `load` does, but for a recording that is silent.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> pcm = np.array([0, 16384, -32768], dtype=np.int16)
+    >>> found = survey((pcm, 8000))
+    >>> found.n_samples, found.peak, found.n_clipped
+    (3, 1.0, 1)
+    >>> found.fingerprint == survey((pcm / 32768, 8000)).fingerprint
+    True
+    """
+    with _prefixing(_path_prefix(recording)):
+        _check_kind(recording)
+        _check_rate(sampling_rate)
+        digest = hashlib.sha256()
+        n_samples = n_clipped = 0
+        extremes = []
+        for block, rate in _blocks(recording, sampling_rate):
+            digest.update(block + 0.0)  # -0.0 becomes 0.0, which has other bytes
+            n_samples += len(block)
+            n_clipped += int(np.count_nonzero(np.abs(block) >= _FULL_SCALE))
+            extremes += [block.min(), block.max()]
+            own_rate = float(rate)
+        return Survey(
+            is_silent=_is_silent(extremes),
+            sampling_rate=own_rate,
+            n_samples=n_samples,
+            n_clipped=n_clipped,
+            peak=float(np.max(np.abs(extremes))),
+            fingerprint=f"{own_rate} {digest.hexdigest()}",
+        )
+
+
 def _check_rate(sampling_rate):
     if isinstance(sampling_rate, bool) or not (
         isinstance(sampling_rate, Real) and 0 < sampling_rate < np.inf
@@ -262,9 +350,11 @@ def _resample(blocks, sampling_rate):
                 stream = soxr.ResampleStream(rate, sampling_rate, 1, dtype="float32")
             block = stream.resample_chunk(block)
         parts.append(block)
-    if not parts:
-        raise ValueError("holds no samples")
-    _check_audible(np.min(extremes), np.max(extremes))
+    if _is_silent(extremes):
+        raise ValueError(
+            "nothing to hear: the recording is silent or constant; leave it out (or "
+            "scale it up, if its samples are far too small)"
+        )
     if stream is not None:
         parts.append(stream.resample_chunk(np.empty(0, np.float32), last=True))
     y = parts[0] if len(parts) == 1 else np.concatenate(parts)
@@ -273,18 +363,18 @@ def _resample(blocks, sampling_rate):
     return y
 
 
-def _check_audible(low, high):
+def _is_silent(extremes):
+    """True if samples with these extremes hold nothing to hear; refuse non-samples."""
+    if not extremes:
+        raise ValueError("holds no samples")
+    low, high = np.min(extremes), np.max(extremes)
     # NaN fails every comparison, so this asks for what must hold.
     if not max(-low, high) < _ABSURD:
         raise ValueError(
             "holds NaN, infinite or absurdly large samples; repair it, for instance "
             "with numpy.nan_to_num, or leave it out"
         )
-    if high - low < _AUDIBLE:
-        raise ValueError(
-            "nothing to hear: the recording is silent or constant; leave it out (or "
-            "scale it up, if its samples are far too small)"
-        )
+    return bool(high - low < _AUDIBLE)
 
 
 def _as_mono(waveform):
