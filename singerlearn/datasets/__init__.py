@@ -5,8 +5,30 @@ and ``songs``, the ``sampling_rate`` to read them at, a description in ``DESCR``
 what else the set knows; or ``(recordings, singers)`` with ``return_X_y=True``.
 """
 
+from singerlearn.datasets.check import DatasetReport, check_dataset
+from singerlearn.datasets.damp import load_damp, select_singers
+from singerlearn.datasets.damp_balanced import (
+    balanced_split,
+    iter_balanced_splits,
+    load_damp_balanced,
+    make_balanced,
+)
 from singerlearn.datasets.folder import load_folder
 from singerlearn.datasets.ravdess_song import load_ravdess_song
 from singerlearn.datasets.synthetic import make_singers
+from singerlearn.datasets.vocalset import load_vocalset
 
-__all__ = ["load_folder", "load_ravdess_song", "make_singers"]
+__all__ = [
+    "DatasetReport",
+    "balanced_split",
+    "check_dataset",
+    "iter_balanced_splits",
+    "load_damp",
+    "load_damp_balanced",
+    "load_folder",
+    "load_ravdess_song",
+    "load_vocalset",
+    "make_balanced",
+    "make_singers",
+    "select_singers",
+]

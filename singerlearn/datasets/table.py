@@ -83,6 +83,7 @@ def read_header(table, columns, *, needed):
             return header, found, body
         fewest_missing = min(fewest_missing, missing, key=len)
     wanted = [" or ".join(map(repr, columns[name])) for name in fewest_missing]
+    wanted = [f"({names})" if " or " in names else names for names in wanted]
     raise ValueError(
         f"{str(table)!r} has no columns {' and '.join(wanted)}: its first line is "
         f"{text.partition(chr(10))[0]!r}; name the columns there, separated by commas, "
