@@ -1,0 +1,191 @@
+"""Listen to every recording of a data set before a network does."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from joblib import Parallel, delayed
+from tqdm.auto import tqdm
+
+from singerlearn.audio import check_recordings, describe, naming, survey
+
+KINDS = ("unreadable", "silent", "too short", "clipped", "duplicate")
+
+
+class Fault(NamedTuple):
+    """What is wrong with a recording: its place in the data set, the kind, in words."""
+
+    index: int
+    kind: str
+    detail: str
+
+
+@dataclass(frozen=True, eq=False)
+class DatasetReport:
+    """What is wrong with the recordings of a data set; printed, it is a table.
+
+    Attributes
+    ----------
+    recordings : list
+        Those that were read.
+    faults : list of Fault
+        ``(index, kind, detail)``, in the order of the recordings; of a recording that
+        is unreadable or silent only that. The kinds are ``"unreadable"``,
+        ``"silent"``, ``"too short"``, ``"clipped"`` and ``"duplicate"``: the same
+        audio as an earlier recording.
+    duration, sampling_rate, peak, clipped : ndarray of shape (n_recordings,)
+        Seconds, Hz, the largest magnitude (full scale is 1) and the share of samples
+        at full scale; NaN where a recording is unreadable.
+    fingerprints : list of str or None
+        The identity of the audio (`singerlearn.audio.survey`), for `audit_split`; None
+        where a recording is unreadable.
+    """
+
+    recordings: list
+    faults: list
+    duration: np.ndarray
+    sampling_rate: np.ndarray
+    peak: np.ndarray
+    clipped: np.ndarray
+    fingerprints: list
+
+    def leave_out(self, *kinds):
+        """Return the places of recordings with a fault of these kinds.
+
+        Parameters
+        ----------
+        *kinds : str
+            Some of the kinds of faults; without any, all.
+
+        Returns
+        -------
+        indices : ndarray of int
+            Ascending.
+        """
+        unknown = set(kinds) - set(KINDS)
+        if unknown:
+            raise ValueError(
+                f"no kinds of faults: {sorted(unknown)}; there are {KINDS}"
+            )
+        kinds = kinds or KINDS
+        at_fault = {fault.index for fault in self.faults if fault.kind in kinds}
+        return np.array(sorted(at_fault), dtype=np.intp)
+
+    def keep(self, *kinds):
+        """Return the places of all the others, as `leave_out` counts them."""
+        return np.delete(np.arange(len(self.recordings)), self.leave_out(*kinds))
+
+    def __str__(self):
+        lines = [
+            f"{len(self.recordings)} recordings, {np.nansum(self.duration) / 3600:.2f} "
+            f"h; {len(self.leave_out())} with a fault"
+        ]
+        lines += [
+            f"  {len(self.leave_out(kind)):>6} {kind}"
+            for kind in KINDS
+            if len(self.leave_out(kind))
+        ]
+        shown = self.faults[:20]
+        names = [describe(fault.index, self.recordings[fault.index]) for fault in shown]
+        width = max(map(len, names), default=0)
+        lines += [
+            f"{name:<{width}}  {fault.kind:<10}  {fault.detail}"
+            for name, fault in zip(names, shown, strict=True)
+        ]
+        if len(self.faults) > len(shown):
+            lines.append(f"and {len(self.faults) - len(shown)} more, in .faults")
+        return "\n".join(lines)
+
+
+def check_dataset(data, *, min_duration=1.0, max_clipped=0.001, n_jobs=None):
+    """Read every recording and report what is wrong with some.
+
+    Each is decoded once and none is kept. What takes longer than a few seconds shows
+    its progress.
+
+    Parameters
+    ----------
+    data : Bunch or list of recordings
+        As the loaders return it; of a Bunch its ``recordings``, and its
+        ``sampling_rate`` for waveforms that come without one (22050 Hz in a list).
+    min_duration : float, default=1.0
+        In seconds; what lasts less is too short.
+    max_clipped : float, default=0.001
+        Share of samples at full scale; with more a recording is clipped.
+    n_jobs : int or None, default=None
+        Recordings read at once, in threads.
+
+    Returns
+    -------
+    DatasetReport
+
+    Examples
+    --------
+    >>> from singerlearn.datasets import check_dataset, make_singers
+    >>> data = make_singers(n_singers=2, n_songs=1, duration=2.0, random_state=0)
+    >>> report = check_dataset([*data.recordings, data.recordings[0]])
+    >>> print(report)
+    3 recordings, 0.00 h; 1 with a fault
+           1 duplicate
+    recording 2  duplicate   same audio as recording 0
+    >>> report.keep()
+    array([0, 1])
+    """
+    recordings = check_recordings(getattr(data, "recordings", data))
+    sampling_rate = getattr(data, "sampling_rate", 22050)
+
+    def read(index, recording):
+        try:
+            with naming(index, recording):
+                return survey(recording, sampling_rate)
+        except (OSError, ValueError) as error:
+            return str(error).removeprefix(f"{describe(index, recording)}: ")
+
+    results = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(
+        delayed(read)(*item) for item in enumerate(recordings)
+    )
+    bar = tqdm(results, total=len(recordings), desc="check", unit="recording", delay=3)
+    found = list(bar)
+
+    faults, first_with = [], {}
+    for index, survey_ in enumerate(found):
+        faults += [
+            Fault(index, kind, detail)
+            for kind, detail in _faults(survey_, min_duration, max_clipped)
+        ]
+        if isinstance(survey_, str) or survey_.is_silent:
+            continue
+        first = first_with.setdefault(survey_.fingerprint, index)
+        if first != index:
+            same = f"same audio as {describe(first, recordings[first])}"
+            faults.append(Fault(index, "duplicate", same))
+
+    def column(name):
+        return np.array([getattr(survey_, name, np.nan) for survey_ in found])
+
+    return DatasetReport(
+        recordings=recordings,
+        faults=faults,
+        duration=column("duration"),
+        sampling_rate=column("sampling_rate"),
+        peak=column("peak"),
+        clipped=column("n_clipped") / column("n_samples"),
+        fingerprints=[getattr(survey_, "fingerprint", None) for survey_ in found],
+    )
+
+
+def _faults(found, min_duration, max_clipped):
+    """Iterate over kind and detail of what is wrong with one recording by itself."""
+    if isinstance(found, str):
+        yield "unreadable", found
+    elif found.is_silent:
+        yield "silent", f"{found.duration:.2f} s without anything to hear"
+    else:
+        if found.duration < min_duration:
+            yield "too short", f"{found.duration:.2f} s, under {min_duration:g} s"
+        clipped = found.n_clipped / found.n_samples
+        if clipped > max_clipped:
+            yield (
+                "clipped",
+                f"{clipped:.2%} of the samples at full scale, peak {found.peak:.3g}",
+            )
