@@ -1,8 +1,9 @@
 """Recordings with the names of their singers: one data set, one module.
 
-Each function returns a Bunch: ``recordings`` (paths or waveforms), their ``singers``
-and ``songs``, the ``sampling_rate`` to read them at, a description in ``DESCR``, and
-what else the set knows; or ``(recordings, singers)`` with ``return_X_y=True``.
+Each loader returns a Bunch: ``recordings`` (paths or waveforms), their ``singers`` and
+``songs``, the ``sampling_rate`` to read them at, a description in ``DESCR``, and what
+else the set knows; or ``(recordings, singers)`` with ``return_X_y=True``. The open sets
+can be fetched, and `check_dataset` listens to any of them.
 """
 
 from singerlearn.datasets.check import DatasetReport, check_dataset
@@ -13,6 +14,7 @@ from singerlearn.datasets.damp_balanced import (
     load_damp_balanced,
     make_balanced,
 )
+from singerlearn.datasets.fetch import fetch_ravdess_song, fetch_vocalset
 from singerlearn.datasets.folder import load_folder
 from singerlearn.datasets.ravdess_song import load_ravdess_song
 from singerlearn.datasets.synthetic import make_singers
@@ -22,6 +24,8 @@ __all__ = [
     "DatasetReport",
     "balanced_split",
     "check_dataset",
+    "fetch_ravdess_song",
+    "fetch_vocalset",
     "iter_balanced_splits",
     "load_damp",
     "load_damp_balanced",
