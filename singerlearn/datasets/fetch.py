@@ -24,8 +24,8 @@ class Archive:
         return f"{self.file} ({self.size / 1e9:.2f} GB, md5 {self.md5})"
 
 
-# Of version 1.2 the file VocalSet1-2.zip holds every recording three times, by singer,
-# technique and vowel; this one, in the same record, holds each once.
+# The same record has VocalSet1-2.zip, 6 GB: the recordings again for each order that
+# they are sorted in. This one holds them once, by singer.
 VOCALSET = Archive(
     1442513, "VocalSet11.zip", 2_077_243_579, "0c09396242f946e7111ad7d8fc649b81"
 )
