@@ -43,6 +43,7 @@ def root(tmp_path):
     for recording, *_ in ROWS:
         write(tmp_path / "audio" / f"{recording}.m4a")
         write(tmp_path / "pitch" / f"{recording}.csv", b"0.0,440.0\n")
+    write(tmp_path / "audio" / ".trash" / f"{ROWS[0][0]}.m4a")
     write_table(tmp_path / "perfs.csv", ROWS)
     (tmp_path / "ListOfSongs.csv").write_text("song_number,song_title\n1,let it go\n")
     (tmp_path / "._perfs.csv").write_bytes(b"\x00\x05\x16\x07")

@@ -73,6 +73,10 @@ def test_a_file_in_fewer_folders_keeps_its_singer(root):
 def test_finds_the_singers_from_above_and_from_within(root):
     for folder in (root.parent, root, root / "FULL"):
         assert len(load_vocalset(folder).recordings) == 9
+    # By the alphabet behind the Mac's shadow, __MACOSX/FULL.
+    (root / "vocalset").mkdir()
+    (root / "FULL").rename(root / "vocalset" / "FULL")
+    assert len(load_vocalset(root).recordings) == 9
 
 
 def test_returns_recordings_and_singers_as_scikit_learn_does(root):
