@@ -123,15 +123,15 @@ def test_an_empty_file_is_named_or_skipped(root):
 
 
 def test_missing_folders_say_where_to_get_the_data(root, tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"nowhere'.*1193957.*CC BY 4.0"):
+    with pytest.raises(FileNotFoundError, match=r"nowhere'.*1442513.*CC BY 4.0"):
         load_vocalset(tmp_path / "nowhere")
-    with pytest.raises(FileNotFoundError, match=r"no singers' folders.*1193957"):
+    with pytest.raises(FileNotFoundError, match=r"no singers' folders.*1442513"):
         load_vocalset(root / "FULL" / "female1" / "scales")
 
 
 def test_singers_without_recordings_are_one_error(tmp_path):
     (tmp_path / "FULL" / "female1").mkdir(parents=True)
-    with pytest.raises(ValueError, match=r"no recordings below .*FULL.*1193957"):
+    with pytest.raises(ValueError, match=r"no recordings below .*FULL.*1442513"):
         load_vocalset(tmp_path)
 
 

@@ -79,8 +79,11 @@ def load_damp(root, *, metadata=None, columns=None, on_error="raise", return_X_y
         ``recording`` ``perf_key`` ``performance_id``    ``performance_id``
         ``singer``    ``plyrid``   ``singer_account_id`` ``account_id``
         ``song``      ``songid``   ``song_title``        ``arrangement_id``
-        ``gender``    ``gender``   ``singer_gender``     ``gender``
+        ``gender``    (see below)  ``singer_gender``     ``gender``
         ============= ============ ===================== ======================
+
+        Published code that reads DAMP's own table tells its first three names, but not
+        that of the gender: ``gender`` and ``singer_gender`` are tried there too.
 
     on_error : {"raise", "skip"}, default="raise"
         What becomes of a row with a fault: without its recording (missing, empty, or

@@ -21,8 +21,8 @@ EXCERPTS = ("caro", "dona", "row")
 VOWELS = ("a", "e", "i", "o", "u")
 
 SOURCE = (
-    "get it from Zenodo, record 1193957 (https://zenodo.org/records/1193957), licence "
-    "CC BY 4.0, and unpack it there"
+    "fetch_vocalset gets it, or get it from Zenodo, record 1442513 "
+    "(https://zenodo.org/records/1442513), licence CC BY 4.0, and unpack it there"
 )
 
 DESCR = """\
@@ -32,7 +32,7 @@ VocalSet
 in a studio: 17 vocal techniques, on five vowels, in scales, arpeggios, long tones and
 excerpts of "Caro mio ben", "Dona nobis pacem" and "Row, row, row your boat".
 
-Licence: CC BY 4.0. Source: https://zenodo.org/records/1193957
+Licence: CC BY 4.0. Source: https://zenodo.org/records/1442513
 Wilkins J, Seetharaman P, Wahl A, Pardo B (2018): VocalSet: a singing voice dataset.
 ISMIR 2018.
 """
