@@ -5,6 +5,7 @@ from setuptools import find_packages, setup
 extras = {
     "plots": ["matplotlib>=3.8"],
     "m4a": ["av>=12"],
+    "fetch": ["pooch>=1.8"],
     "docs": ["sphinx>=7", "numpydoc>=1.6", "matplotlib>=3.8"],
     "test": [
         "av>=12",
@@ -12,6 +13,7 @@ extras = {
         "matplotlib>=3.8",
         "numpydoc>=1.6",
         "pandas>=2.0",
+        "pooch>=1.8",
         "pytest>=8",
         "pytest-xdist>=3.5",
         "ruff>=0.6",

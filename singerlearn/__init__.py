@@ -24,7 +24,7 @@ _WHERE = {
     "TrainingCurveDisplay": "display",
     "make_svm_baseline": "baseline",
 }
-_ROOMS = {"datasets", "metrics", "nn"} | set(_WHERE.values())
+_ROOMS = {"datasets", "metrics", "model_selection", "nn"} | set(_WHERE.values())
 
 __all__ = sorted(_WHERE)
 
