@@ -4,7 +4,8 @@
     python examples/demo.py my_recordings    on my_recordings/<singer>/<recording>
 
 Fits the SVM baseline and the network on the same folds, prints how many chunks and
-recordings each names rightly, and draws what the network did.
+recordings each names rightly, and draws what the network did. Then an embedder learns
+from half of the songs, and pictures show where it lays the other half.
 """
 
 import argparse
@@ -19,11 +20,17 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.metrics import ConfusionMatrixDisplay
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from singerlearn import (
     AttentionDisplay,
+    ClipEmbedder,
+    EmbeddingDisplay,
+    HandcraftedFeatures,
+    KNNDisplay,
     MelChunker,
+    SingerEmbedder,
     SingerNetClassifier,
     TrainingCurveDisplay,
     make_svm_baseline,
@@ -39,7 +46,7 @@ def load(folder):
     return make_singers(n_singers=6, n_songs=6, random_state=0, n_jobs=-1)
 
 
-def split(data):
+def split(data, n_folds):
     """Return folds that part the songs too, where each side can have every singer."""
     singers, counts = np.unique(data.singers, return_counts=True)
     if len(singers) < 2:
@@ -47,7 +54,7 @@ def split(data):
     if counts.min() < 2:
         few = singers[counts.argmin()]
         raise SystemExit(f"needs two recordings of each singer; '{few}' has one")
-    n_folds = min(3, counts.min())
+    n_folds = min(n_folds, counts.min())
     if len(np.unique(data.songs)) >= n_folds:
         folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=0)
         folds = list(folds.split(data.recordings, data.singers, data.songs))
@@ -130,6 +137,38 @@ def draw(results, data, folds, output):
     display.figure_.savefig(output / "attention.png", dpi=120)
 
 
+def embed(max_epochs, data, train, test, output):
+    """Train an embedder, and draw where it lays recordings that it never heard."""
+    singers, songs = data.singers[test], data.songs[test]
+    if np.unique(singers, return_counts=True)[1].max() < 2:
+        print(
+            "embedder: left out, it takes four recordings of a singer to see anything"
+        )
+        return
+    print("embedder ...")
+    chosen = dict(loss="margin-softmax", max_epochs=max_epochs, random_state=0)
+    models = {
+        "hand-crafted": make_pipeline(
+            HandcraftedFeatures(n_jobs=-1), ClipEmbedder(StandardScaler())
+        ),
+        "learned": make_pipeline(MelChunker(n_jobs=-1), SingerEmbedder(**chosen)),
+    }
+    chunks = {}
+    for name, model in models.items():
+        model.fit([data.recordings[i] for i in train], data.singers[train])
+        heard = model[:-1].transform([data.recordings[i] for i in test])
+        chunks[name] = model[-1].transform_chunks(heard)
+
+    display = EmbeddingDisplay.from_embeddings(chunks, singers=singers, songs=songs)
+    display.plot().figure_.savefig(output / "embedding.png", dpi=120)
+
+    recordings = {name: [z.mean(axis=0) for z in own] for name, own in chunks.items()}
+    display = KNNDisplay.from_embeddings(
+        recordings, singers=singers, songs=songs, n_neighbors=(1, 3)
+    )
+    display.plot().figure_.savefig(output / "neighbours.png", dpi=120)
+
+
 def main():
     """Run the main job."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -139,7 +178,7 @@ def main():
     arguments = parser.parse_args()
 
     data = load(arguments.folder)
-    folds = split(data)
+    folds = split(data, 3)
     n_singers = len(np.unique(data.singers))
     print(
         f"{len(data.recordings)} recordings of {n_singers} singers, {len(folds)} folds"
@@ -154,6 +193,7 @@ def main():
         results[name] = cross_validate(model, data, folds)
     print_table(results, n_singers)
     draw(results, data, folds, arguments.output)
+    embed(arguments.max_epochs, data, *split(data, 2)[0], arguments.output)
     print(f"Pictures are in {arguments.output.resolve()}:")
     for picture in sorted(arguments.output.glob("*.png")):
         print(f"  {picture.name}")

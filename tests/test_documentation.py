@@ -63,7 +63,8 @@ def test_the_demo_on_the_users_own_folder(folder, tmp_path):
     assert "12 recordings of 4 singers, 3 folds" in printed
     assert re.search(r"^SVM .*0\.\d{3} ± 0\.\d{3}|1\.000", printed, re.M)
     assert {p.name for p in output.iterdir()} == {
-        "attention.png", "confusion_matrix.png", "learning_curve.png",
+        "attention.png", "confusion_matrix.png", "embedding.png",
+        "learning_curve.png", "neighbours.png",
     }  # fmt: skip
     assert str(output) in printed
 
