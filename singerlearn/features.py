@@ -5,6 +5,7 @@ X is a list with one entry a recording, and so is what comes out: a step never c
 a chunk cannot cross a fold. The transformers learn nothing: `fit` only checks.
 """
 
+import os
 from importlib import import_module
 from numbers import Integral, Real
 
@@ -18,8 +19,13 @@ from threadpoolctl import threadpool_limits
 from singerlearn.audio import check_recordings, load, naming
 from singerlearn.chunks import Chunks
 from singerlearn.spectrogram import C1_HZ, frame_features, log_cqt, log_mel
+from singerlearn.store import SpectrogramStore
 
 __all__ = ["CQTChunker", "HandcraftedFeatures", "MelChunker", "as_chunks"]
+
+# Of the numbers that `load`, `log_mel` and `log_cqt` give. Raise it when they change,
+# lest a store serve the old ones.
+_REVISION = 1
 
 _POSITIVE = [Interval(Real, 0, None, closed="neither")]
 _COUNT = [Interval(Integral, 1, None, closed="left")]
@@ -27,7 +33,7 @@ _WINDOW = [Interval(Integral, 2, None, closed="left")]
 
 
 class _RecordingTransformer(TransformerMixin, BaseEstimator):
-    """Applies `_transform_waveform` of its subclass to every recording."""
+    """Applies `_transform_recording` of its subclass to every recording."""
 
     _parameter_constraints = {
         "sampling_rate": _POSITIVE,
@@ -81,7 +87,7 @@ class _RecordingTransformer(TransformerMixin, BaseEstimator):
             import_module(module)
         # Threads, not processes: decoding, resampling and transforms release the GIL.
         return Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(self._transform_recording)(index, recording)
+            delayed(self._transform_named)(index, recording)
             for index, recording in enumerate(recordings)
         )
 
@@ -123,9 +129,9 @@ class _RecordingTransformer(TransformerMixin, BaseEstimator):
                 )
         return recordings
 
-    def _transform_recording(self, index, recording):
+    def _transform_named(self, index, recording):
         with naming(index, recording):
-            return self._transform_waveform(load(recording, self.sampling_rate))
+            return self._transform_recording(recording)
 
 
 class _Chunker(_RecordingTransformer):
@@ -135,6 +141,7 @@ class _Chunker(_RecordingTransformer):
         **_RecordingTransformer._parameter_constraints,
         "top_db": _POSITIVE,
         "chunk_frames": _COUNT,
+        "store": [str, os.PathLike, SpectrogramStore, None],
     }
 
     def get_feature_names_out(self, input_features=None):
@@ -153,16 +160,33 @@ class _Chunker(_RecordingTransformer):
         n_bands = getattr(self, self._bands)
         return np.array([f"{self._kind}{band:02}" for band in range(n_bands)], object)
 
-    def _transform_waveform(self, y):
-        parameters = self.get_params()
-        for name in ("chunk_frames", "hop_frames", "n_jobs"):
-            del parameters[name]
-        return Chunks(
-            self._spectrogram(y, **parameters),
-            self.chunk_frames,
-            self.hop_frames,
-            front_end={"spectrogram": self._kind, **parameters},
-        )
+    def _check(self, X):
+        recordings = super()._check(X)
+        self._open_store()
+        return recordings
+
+    def _open_store(self):
+        if isinstance(self.store, (str, os.PathLike)):
+            return SpectrogramStore(self.store)
+        return self.store
+
+    def _transform_recording(self, recording):
+        others = ("chunk_frames", "hop_frames", "n_jobs", "store")
+        names = self._parameter_constraints.keys() - others
+        parameters = {name: getattr(self, name) for name in sorted(names)}
+        front_end = {"spectrogram": self._kind, **parameters}
+
+        def compute():
+            y = load(recording, self.sampling_rate)
+            return self._spectrogram(y, **parameters)
+
+        store = self._open_store()
+        if store is None:
+            spectrogram = compute()
+        else:
+            key = {**front_end, "revision": _REVISION}
+            spectrogram = store.fetch(recording, key, compute)
+        return Chunks(spectrogram, self.chunk_frames, self.hop_frames, front_end)
 
 
 class MelChunker(_Chunker, auto_wrap_output_keys=None):
@@ -189,6 +213,14 @@ class MelChunker(_Chunker, auto_wrap_output_keys=None):
         Length of a chunk, in frames (5.94 s at 22 050 Hz, hop 512).
     hop_frames : int, default=51
         Step between chunks, in frames (1.19 s).
+    store : path or SpectrogramStore, default=None
+        A folder that keeps the spectrograms. Set it for cross-validation, for a search,
+        or when you will come back to the same recordings: each spectrogram is computed
+        once for all folds, processes and runs, and then read in a twentieth of the time
+        or less. The folder is made when needed and may be deleted at any time; four
+        minutes take 2 MB in it. Decibels are rounded, by at most 0.0005; a
+        :class:`~singerlearn.store.SpectrogramStore` takes half the space, and lists and
+        prunes what lies there.
     n_jobs : int, default=None
         Threads, as joblib counts them; the result does not depend on it.
 
@@ -226,6 +258,7 @@ class MelChunker(_Chunker, auto_wrap_output_keys=None):
         top_db=60.0,
         chunk_frames=256,
         hop_frames=51,
+        store=None,
         n_jobs=None,
     ):
         self.sampling_rate = sampling_rate
@@ -235,6 +268,7 @@ class MelChunker(_Chunker, auto_wrap_output_keys=None):
         self.top_db = top_db
         self.chunk_frames = chunk_frames
         self.hop_frames = hop_frames
+        self.store = store
         self.n_jobs = n_jobs
 
 
@@ -268,6 +302,9 @@ class CQTChunker(_Chunker, auto_wrap_output_keys=None):
         Length of a chunk, in frames (5.94 s at 22 050 Hz, hop 512).
     hop_frames : int, default=51
         Step between chunks, in frames (1.19 s).
+    store : path or SpectrogramStore, default=None
+        A folder that keeps the spectrograms, as for :class:`MelChunker`; both may share
+        it. It pays most here, where computing takes longest.
     n_jobs : int, default=None
         Threads, as joblib counts them; the result does not depend on it.
 
@@ -306,6 +343,7 @@ class CQTChunker(_Chunker, auto_wrap_output_keys=None):
         top_db=60.0,
         chunk_frames=256,
         hop_frames=51,
+        store=None,
         n_jobs=None,
     ):
         self.sampling_rate = sampling_rate
@@ -316,6 +354,7 @@ class CQTChunker(_Chunker, auto_wrap_output_keys=None):
         self.top_db = top_db
         self.chunk_frames = chunk_frames
         self.hop_frames = hop_frames
+        self.store = store
         self.n_jobs = n_jobs
 
 
@@ -453,9 +492,9 @@ class HandcraftedFeatures(_RecordingTransformer, auto_wrap_output_keys=None):
             dtype=object,
         )
 
-    def _transform_waveform(self, y):
+    def _transform_recording(self, recording):
         frames = frame_features(
-            y,
+            load(recording, self.sampling_rate),
             sampling_rate=self.sampling_rate,
             n_fft=self.n_fft,
             hop_length=self.hop_length,

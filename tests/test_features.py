@@ -215,6 +215,7 @@ BAD_VALUES = {
     "hop_frames": [0, -51, None],
     "n_mfcc": [0, 129],
     "aggregation": ["mean", None],
+    "store": [5, True],
     "n_jobs": [1.5, "all"],
 }
 

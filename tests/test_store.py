@@ -1,0 +1,737 @@
+"""Every test of damage, kills and full disks asks the same: are the numbers right?"""
+
+import os
+import pickle
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from singerlearn import store as store_module
+from singerlearn.audio import load
+from singerlearn.features import CQTChunker, HandcraftedFeatures, MelChunker
+from singerlearn.spectrogram import log_cqt, log_mel
+from singerlearn.store import SpectrogramStore
+
+PARAMETERS = {"spectrogram": "mel", "sampling_rate": 22050, "top_db": 60.0}
+STEPS = {"uint16": 65535, "uint8": 255}
+both_dtypes = pytest.mark.parametrize("dtype", STEPS)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def store(folder):
+    return SpectrogramStore(folder)
+
+
+@pytest.fixture
+def decibels(rng):
+    return rng.uniform(0, 60, (96, 300)).astype(np.float32)
+
+
+@pytest.fixture
+def settled(monkeypatch):
+    """Pretend that every file was last changed long ago."""
+    now = time.time_ns
+    monkeypatch.setattr(store_module.time, "time_ns", lambda: now() + 10**10)
+
+
+class Counted:
+    """A way to compute that counts how often it is gone."""
+
+    def __init__(self, spectrogram):
+        self.spectrogram = spectrogram
+        self.times = 0
+
+    def __call__(self):
+        self.times += 1
+        return self.spectrogram
+
+
+def tone(pitch=220, seconds=2.0):
+    return np.sin(2 * np.pi * pitch / 22050 * np.arange(int(22050 * seconds)))
+
+
+def spectrograms(chunks):
+    return [entry.spectrogram for entry in chunks]
+
+
+def entries(folder):
+    return sorted(p for p in folder.glob("*dtype=uint*/*") if not p.suffix)
+
+
+def unfinished(folder):
+    return [p for p in folder.glob("*/*") if p.suffix]
+
+
+# -------------------------------------------------------------------- numbers
+
+
+@both_dtypes
+@given(
+    top_db=st.floats(0.5, 1000),
+    shape=st.tuples(st.integers(1, 9), st.integers(1, 30)),
+    seed=st.integers(0, 2**31),
+)
+def test_decibels_are_rounded_to_the_next_step(dtype, top_db, shape, seed):
+    decibels = np.random.RandomState(seed).uniform(0, top_db, shape).astype(np.float32)
+    decibels.flat[:2] = [top_db, 0]
+    store = SpectrogramStore("nowhere", dtype)
+    with_top = {"top_db": top_db}
+    # A recording that does not exist is never kept, only rounded.
+    kept = store.fetch("no.wav", with_top, lambda: decibels)
+    assert kept.dtype == np.float32 and kept.flags.c_contiguous
+    step = top_db / STEPS[dtype]
+    assert_allclose(kept, decibels, rtol=3e-7, atol=0.5 * step)
+    assert_array_equal(kept.flat[:2], decibels.flat[:2])
+    assert kept.min() >= 0 and kept.max() <= np.float32(top_db)
+    assert_array_equal(store.fetch("no.wav", with_top, lambda: kept), kept)
+
+
+@both_dtypes
+def test_the_error_on_real_recordings_is_the_docstring_s(dtype, ravdess_song, folder):
+    files = sorted(ravdess_song.rglob("*.flac"))[::100]
+    exact = np.hstack(spectrograms(MelChunker().transform(files)))
+    chunker = MelChunker(store=SpectrogramStore(folder, dtype))
+    kept = np.hstack(spectrograms(chunker.transform(files)))
+    bound = {"uint16": 0.0005, "uint8": 0.12}[dtype]
+    assert 0.5 * bound < np.abs(kept - exact).max() <= bound
+    # What half precision, of the same two bytes as uint16, would cost.
+    in_half = np.abs(exact.astype(np.float16).astype(np.float32) - exact).max()
+    assert 0.01 < in_half <= 0.016
+
+
+@both_dtypes
+def test_460_recordings_of_four_minutes_take_under_a_gigabyte(dtype, folder):
+    n_frames = 1 + 240 * 22050 // 512
+    store = SpectrogramStore(folder, dtype)
+    store.fetch(tone(), PARAMETERS, lambda: np.zeros((96, n_frames), np.float32))
+    size = 8 + 96 * n_frames * np.dtype(dtype).itemsize
+    assert store.info()["bytes"] == size
+    assert sum(p.stat().st_size for p in folder.rglob("*") if p.is_file()) == size
+    assert 460 * size < 1e9
+
+
+@pytest.mark.parametrize("chunker", [MelChunker, CQTChunker])
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_the_first_time_gives_what_every_other_gives(chunker, n_jobs, folder):
+    X = [tone(220, 7.0), (tone(330, 3.0), 44100), np.stack([tone(440)] * 2).T]
+    X[2] = (X[2], 22050)
+    chunker = chunker(store=folder, n_jobs=n_jobs)
+    first = chunker.fit_transform(X)
+    again = chunker.transform(X)
+    exact = clone(chunker).set_params(store=None).transform(X)
+    for a, b, c in zip(first, again, exact, strict=True):
+        assert_array_equal(a.spectrogram, b.spectrogram)
+        assert_allclose(a.spectrogram, c.spectrogram, atol=0.0005)
+        assert a.shape == b.shape == c.shape
+        assert a.front_end == b.front_end == c.front_end
+        assert b.spectrogram.dtype == np.float32 and b.spectrogram.flags.writeable
+    assert len(entries(folder)) == 3
+
+
+def test_revision_1_are_these_numbers():
+    # Whoever changes them raises features._REVISION, lest stores serve the old ones.
+    t = np.arange(44100) / 44100
+    voice = sum(np.sin(2 * np.pi * 110 * k * t**1.1) / k for k in range(1, 60))
+    y = load((voice, 44100))
+    mel, cqt = log_mel(y)[[15, 35, 55, 75], 20], log_cqt(y)[[15, 35, 55, 75], 20]
+    assert_allclose(mel, [45.052, 28.941, 28.854, 22.302], atol=0.002)
+    assert_allclose(cqt, [0, 31.505, 34.660, 6.322], atol=0.01)
+
+
+# ----------------------------------------------------------------------- keys
+
+
+def test_a_waveform_is_known_by_samples_type_shape_and_rate(store, decibels):
+    y = tone().astype(np.float32)
+    different = [
+        y,
+        y[:-1],
+        -y,
+        y.astype(np.float64),
+        (y, 44100),
+        (np.stack([y, y]), 22050),
+        (np.stack([y, y]).T, 22050),
+        (32000 * y).astype(np.int16),
+    ]
+    for n, recording in enumerate(different, start=1):
+        for same in [recording, pickle.loads(pickle.dumps(recording))]:
+            compute = Counted(decibels)
+            store.fetch(same, PARAMETERS, compute)
+            assert store.info()["entries"] == n
+    assert compute.times == 0
+    assert_array_equal(
+        store.fetch(y[::-1][::-1], PARAMETERS, None), store.fetch(y, PARAMETERS, None)
+    )
+
+
+@pytest.mark.parametrize("is_settled", [True, False])
+def test_a_file_is_known_by_its_bytes(store, decibels, tmp_path, request, is_settled):
+    if is_settled:
+        request.getfixturevalue("settled")
+    compute = Counted(decibels)
+    file = tmp_path / "a.wav"
+    sf.write(file, tone(), 22050)
+    expected = store.fetch(file, PARAMETERS, compute)
+    copy = shutil.copy(file, tmp_path / "b.wav")
+    (tmp_path / "link.wav").symlink_to(file)
+    os.utime(file, (1, 1))
+    moved = file.rename(tmp_path / "moved.wav")
+    for path in [copy, str(moved), moved]:
+        assert_array_equal(store.fetch(path, PARAMETERS, compute), expected)
+    assert compute.times == 1
+
+
+@pytest.mark.parametrize("is_settled", [True, False])
+def test_a_file_changed_in_place_is_heard_anew(tmp_path, folder, request, is_settled):
+    if is_settled:
+        request.getfixturevalue("settled")
+    file = tmp_path / "a.wav"
+    chunker = MelChunker(store=folder)
+    for pitch in (220, 440, 880, 220):
+        time.sleep(0.02 * is_settled)  # a settled file has a time of change of its own
+        with open(file, "r+b" if file.exists() else "wb") as opened:
+            sf.write(opened, tone(pitch), 22050, format="WAV")
+        os.utime(file, (1, 1))  # what some tools do after editing
+        (chunks,) = chunker.transform([file])
+        (exact,) = MelChunker().transform([file])
+        assert_allclose(chunks.spectrogram, exact.spectrogram, atol=0.0005)
+    assert len(entries(folder)) == 3
+
+
+def test_a_file_changed_within_a_tick_of_the_clock_is_heard_anew(store, tmp_path):
+    file = tmp_path / "a.wav"
+    for number in range(200):
+        file.write_bytes(b"%03d" % number)
+        expected = np.full((1, 1), number / 4)
+        heard = store.fetch(file, PARAMETERS, lambda kept=expected: kept)
+        assert_allclose(heard, expected, atol=0.0005)
+
+
+def test_a_settled_file_is_hashed_once(store, decibels, tmp_path, settled, monkeypatch):
+    file = tmp_path / "a.wav"
+    sf.write(file, tone(), 22050)
+    store.fetch(file, PARAMETERS, lambda: decibels)
+    monkeypatch.setattr("hashlib.file_digest", None)
+    store.fetch(file, PARAMETERS, None)
+
+
+def test_a_file_rewritten_while_it_is_heard_is_not_kept(store, decibels, tmp_path):
+    file = tmp_path / "a.wav"
+    file.write_bytes(b"before")
+
+    def compute():
+        file.write_bytes(b"after!")
+        return decibels
+
+    store.fetch(file, PARAMETERS, compute)
+    assert store.info()["entries"] == 0
+
+
+def test_only_what_decides_the_numbers_parts_the_entries(folder):
+    X = [tone()]
+    n_entries = 0
+    for parameters in [
+        {},
+        {"n_mels": 64},
+        {"n_fft": 1024},
+        {"hop_length": 256},
+        {"top_db": 80.0},
+        {"sampling_rate": 16000},
+    ]:
+        n_entries += 1
+        for others in [{}, {"chunk_frames": 64}, {"hop_frames": 9}, {"n_jobs": 2}]:
+            MelChunker(store=folder, **parameters, **others).transform(X)
+            assert len(entries(folder)) == n_entries
+    MelChunker(store=folder, sampling_rate=np.float64(22050), top_db=60).transform(X)
+    assert len(entries(folder)) == n_entries
+    MelChunker(store=SpectrogramStore(folder, "uint8")).transform(X)
+    CQTChunker(store=folder).transform(X)
+    assert len(entries(folder)) == n_entries + 2
+
+
+# --------------------------------------------------------------------- damage
+
+
+DAMAGE = {
+    "cut off": lambda content: content[: len(content) // 2],
+    "empty": lambda content: b"",
+    "one byte": lambda content: content[:1],
+    "longer": lambda content: content + b"\0",
+    "bit in the checksum": lambda content: bytes([content[0] ^ 1]) + content[1:],
+    "bit in the numbers": lambda content: content[:-9] + b"?" + content[-8:],
+    "zeros": lambda content: bytes(len(content)),
+    "foreign": lambda content: pickle.dumps("I am not a spectrogram"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("where", ["*dtype=uint16", "files"])
+def test_damage_is_never_served(
+    damage, where, store, folder, decibels, tmp_path, settled
+):
+    recording = tmp_path / "a.wav"
+    recording.write_bytes(b"some recording")
+    expected = store.fetch(recording, PARAMETERS, lambda: decibels)
+    (file,) = folder.glob(f"{where}/*")
+    whole = file.read_bytes()
+    file.write_bytes(DAMAGE[damage](whole))
+    compute = Counted(decibels)
+    assert_array_equal(store.fetch(recording, PARAMETERS, compute), expected)
+    assert compute.times == (where != "files")
+    assert file.read_bytes() == whole  # repaired
+
+
+def test_an_entry_in_the_place_of_another_is_never_served(store, folder, decibels):
+    for pitch in (220, 440):
+        store.fetch(tone(pitch), PARAMETERS, lambda: decibels)
+    one, other = entries(folder)
+    shutil.copy(one, other)
+    compute = Counted(decibels)
+    for pitch in (220, 440):
+        store.fetch(tone(pitch), PARAMETERS, compute)
+    assert compute.times == 1
+    moved = folder / one.parent.name.replace("uint16", "uint8")
+    one.parent.rename(moved)
+    SpectrogramStore(folder, "uint8").fetch(tone(220), PARAMETERS, compute)
+    assert compute.times == 2
+
+
+# ---------------------------------------------------------------------- kills
+
+WRITER = """
+import os, sys, time
+import numpy as np
+from singerlearn.store import SpectrogramStore
+
+folder, moment = sys.argv[1:]
+
+def hang(*args):
+    print("now", flush=True)
+    time.sleep(60)
+
+class HalfWritten:
+    def __init__(self, file):
+        self.file = file
+    def __enter__(self):
+        return self
+    def __exit__(self, *error):
+        self.file.close()
+    def write(self, content):
+        self.file.write(content[: len(content) // 2])
+        self.file.flush()
+        if len(content) > 100:
+            hang()
+
+if moment == "before the rename":
+    os.replace = hang
+if moment == "half written":
+    import singerlearn.store
+    singerlearn.store.open = lambda path, mode, **options: (
+        HalfWritten(open(path, mode)) if mode == "xb" else open(path, mode, **options)
+    )
+
+def compute(seed):
+    if moment == "computing":
+        hang()
+    return np.random.RandomState(seed).uniform(0, 60, (96, 3000))
+
+if moment == "any":
+    print("now", flush=True)
+for seed in range(10**6):
+    recording = np.full(9, float(seed))
+    SpectrogramStore(folder).fetch(recording, {"top_db": 60.0}, lambda: compute(seed))
+"""
+
+
+def kill_a_writer(folder, moment, wait=0.0):
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER, folder, moment], stdout=subprocess.PIPE
+    )
+    with writer:
+        assert writer.stdout.readline() == b"now\n"
+        time.sleep(wait)
+        writer.send_signal(signal.SIGKILL)
+    assert writer.returncode == -signal.SIGKILL
+
+
+def fetch_seed(store, seed):
+    """Fetch what `WRITER` writes, and count what had to be computed."""
+    exact = np.random.RandomState(seed).uniform(0, 60, (96, 3000))
+    compute = Counted(exact)
+    kept = store.fetch(np.full(9, float(seed)), {"top_db": 60.0}, compute)
+    assert_allclose(kept, exact, rtol=3e-7, atol=0.0005)
+    return compute.times
+
+
+@pytest.mark.parametrize("moment", ["computing", "half written", "before the rename"])
+def test_a_writer_killed_at_the_worst_moment_leaves_nothing_to_read(
+    moment, store, folder
+):
+    kill_a_writer(folder, moment)
+    assert entries(folder) == []
+    assert len(unfinished(folder)) == (moment != "computing")
+    assert fetch_seed(store, 0) == 1  # nor does its lock last
+    assert fetch_seed(store, 0) == 0
+    assert store.prune() == 0  # its writer might be alive
+    for left in unfinished(folder):
+        os.utime(left, (time.time() - 4000,) * 2)
+    store.prune()
+    assert unfinished(folder) == []
+    assert fetch_seed(store, 0) == 0
+
+
+def test_writers_killed_at_any_moment_leave_only_whole_entries(store, folder, rng):
+    for wait in rng.uniform(0, 0.1, 4):
+        kill_a_writer(folder, "any", wait)
+        n_entries = len(entries(folder))
+        assert sum(fetch_seed(store, seed) for seed in range(n_entries)) == 0
+        fetch_seed(store, n_entries)
+
+
+# ---------------------------------------------------------- threads, processes
+
+
+def test_of_many_threads_one_computes(store, decibels):
+    barrier = threading.Barrier(8)
+    compute = Counted(decibels)
+
+    def slowly():
+        time.sleep(0.1)
+        return compute()
+
+    def fetch(_):
+        barrier.wait()
+        return store.fetch(tone(), PARAMETERS, slowly)
+
+    with ThreadPoolExecutor(8) as threads:
+        results = list(threads.map(fetch, range(8)))
+    assert compute.times == 1
+    assert all(np.array_equal(result, results[0]) for result in results)
+
+
+def test_without_locks_two_compute_and_neither_is_wrong(store, decibels, monkeypatch):
+    def refuse(self, digest):
+        raise NotImplementedError("this drive has no locks")
+
+    monkeypatch.setattr(SpectrogramStore, "_lock", refuse)
+    barrier = threading.Barrier(2)
+
+    def compute():
+        barrier.wait(10)
+        return decibels
+
+    with ThreadPoolExecutor(2) as threads:
+        results = threads.map(
+            lambda _: store.fetch(tone(), PARAMETERS, compute), range(2)
+        )
+    for result in results:
+        assert_allclose(result, decibels, rtol=0, atol=0.0005)
+    assert store.info()["entries"] == 1
+
+
+def counting_model(log, folder):
+    """Chunks, their mean spectrum and its neighbours; computing is logged in a file."""
+
+    def spectrogram(y, **parameters):
+        with open(log, "a") as file:
+            file.write(".")
+        return log_mel(y, **parameters)
+
+    class CountingChunker(MelChunker):
+        _spectrogram = staticmethod(spectrogram)
+
+    def average(chunks):
+        return np.stack([entry.spectrogram.mean(axis=1) for entry in chunks])
+
+    return Pipeline(
+        [
+            ("chunks", CountingChunker(store=folder)),
+            ("mean", FunctionTransformer(average)),
+            ("net", KNeighborsClassifier(1)),
+        ]
+    )
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_folds_searches_and_processes_compute_each_spectrogram_once(
+    n_jobs, singers, folder, tmp_path
+):
+    X, y = singers.recordings, singers.singers
+    log = tmp_path / "log"
+    model = counting_model(log, folder)
+    scores = cross_val_score(model, X, y, cv=3, n_jobs=n_jobs)
+    assert len(log.read_text()) == len(X)
+
+    grid = {"chunks__chunk_frames": [64, 256], "net__n_neighbors": [1, 2]}
+    GridSearchCV(model, grid, cv=3, n_jobs=n_jobs).fit(X, y)
+    assert len(log.read_text()) == len(X)
+    grid = {"chunks__n_mels": [48, 96]}
+    search = GridSearchCV(model, grid, cv=3, n_jobs=n_jobs).fit(X, y)
+    assert len(log.read_text()) == 2 * len(X)
+    assert search.best_estimator_["chunks"].store == folder
+
+    model.set_params(chunks__store=None)
+    assert_array_equal(cross_val_score(model, X, y, cv=3), scores)
+
+
+# ---------------------------------------------------- disks that take no more
+
+LIMITED = """
+import resource, sys, warnings
+import numpy as np
+from singerlearn.features import MelChunker
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))  # to the store, a full disk
+X = [np.sin(f * np.arange(22050)) for f in (0.03, 0.04, 0.05)]
+with warnings.catch_warnings(record=True) as caught:
+    chunks = MelChunker(store=sys.argv[1]).transform(X)
+for a, b in zip(chunks, MelChunker().transform(X), strict=True):
+    assert np.abs(a.spectrogram - b.spectrogram).max() <= 0.0005
+print(*(str(warning.message) for warning in caught), sep="\\n")
+"""
+
+
+def test_on_a_full_disk_it_goes_on_and_warns_once(folder):
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, folder], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    (warning,) = done.stdout.splitlines()
+    assert repr(str(folder)) in warning
+    assert "File too large" in warning and "prune(max_bytes=...)" in warning
+    assert entries(folder) == unfinished(folder) == []
+
+
+def test_a_folder_that_cannot_be_made_is_named_in_a_warning(tmp_path, decibels):
+    (tmp_path / "file").touch()
+    store = SpectrogramStore(tmp_path / "file" / "store")
+    with pytest.warns(UserWarning, match=r"file/store' cannot be written \(Not a dir"):
+        kept = store.fetch(tone(), PARAMETERS, lambda: decibels)
+    assert_allclose(kept, decibels, atol=0.0005)
+
+
+def test_a_folder_that_may_only_be_read_is_read(store, folder, decibels, monkeypatch):
+    store.fetch(tone(), PARAMETERS, lambda: decibels)
+
+    def refuse(*args, **options):
+        raise PermissionError("read-only")
+
+    monkeypatch.setattr("os.utime", refuse)
+    monkeypatch.setattr("os.makedirs", refuse)
+    monkeypatch.setattr(SpectrogramStore, "_lock", refuse)
+    store.fetch(tone(), PARAMETERS, None)
+    with pytest.warns(UserWarning, match="cannot be written"):
+        store.fetch(tone(440), PARAMETERS, lambda: decibels)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="access as POSIX has it")
+def test_who_shares_the_folder_may_read_what_another_wrote(store, folder, decibels):
+    before = os.umask(0o022)
+    try:
+        store.fetch(tone(), PARAMETERS, lambda: decibels)
+    finally:
+        os.umask(before)
+    (entry,) = entries(folder)
+    assert entry.stat().st_mode & 0o777 == 0o644
+
+
+# --------------------------------------------------------------- info and prune
+
+
+def fill(store, n=4, **parameters):
+    """Keep the same spectrogram for `n` recordings, the first used longest ago."""
+    for seed in range(n):
+        fetch(store, seed, **parameters)
+    for days, path in enumerate(reversed(by_seed(store, n, **parameters))):
+        os.utime(path, (time.time() - (days + 0.5) * 86400,) * 2)
+
+
+def fetch(store, seed, **parameters):
+    compute = Counted(np.zeros((2, 100), np.float32))
+    store.fetch(np.full(9, float(seed)), PARAMETERS | parameters, compute)
+    return compute.times
+
+
+def by_seed(store, n, **parameters):
+    """Paths of the entries, found by which one is read."""
+    paths = []
+    for seed in range(n):
+        for path in entries(Path(store.folder)):
+            os.utime(path, (1, 1))
+        assert fetch(store, seed, **parameters) == 0
+        paths += [p for p in entries(Path(store.folder)) if p.stat().st_mtime > 1]
+    return paths
+
+
+SIZE = 8 + 2 * 2 * 100  # of one entry of `fill`
+
+
+def test_info_of_a_folder_that_is_not_there(store, folder):
+    assert store.info() == {"entries": 0, "bytes": 0, "parameters": []}
+    assert store.prune(max_bytes=0) == 0
+    assert not folder.exists()
+
+
+def test_info_counts_entries_and_names_their_parameters(store, folder, settled):
+    MelChunker(store=store).transform([tone(), tone(440)])
+    file = folder.parent / "a.wav"
+    sf.write(file, tone(), 22050)
+    CQTChunker(store=store, fmin=110.0, n_bins=48).transform([file])
+    cqt, mel = store.info()["parameters"]
+    expected = MelChunker().get_params()
+    for name in ("chunk_frames", "hop_frames", "n_jobs", "store"):
+        del expected[name]
+    size = 8 + 96 * 2 * (1 + 44100 // 512)
+    assert mel == expected | {
+        "spectrogram": "mel", "revision": 1, "dtype": "uint16",
+        "entries": 2, "bytes": 2 * size,
+    }  # fmt: skip
+    assert (cqt["spectrogram"], cqt["fmin"], cqt["entries"]) == ("cqt", 110, 1)
+    assert store.info()["entries"] == 3
+    written = [*entries(folder), *folder.glob("files/*")]
+    assert len(written) == 4
+    assert store.info()["bytes"] == sum(p.stat().st_size for p in written)
+
+
+@pytest.mark.parametrize("kept", range(5))
+def test_prune_by_size_removes_the_least_recently_used_first(store, kept):
+    fill(store)
+    assert store.prune(max_bytes=kept * SIZE + 7) == (4 - kept) * SIZE
+    assert store.info()["bytes"] == kept * SIZE
+    assert [fetch(store, seed) for seed in range(4)] == [1] * (4 - kept) + [0] * kept
+
+
+def test_reading_counts_as_use(store):
+    fill(store)
+    fetch(store, 0)
+    store.prune(max_bytes=2 * SIZE)
+    assert [fetch(store, seed) for seed in (0, 3)] == [0, 0]
+    assert [fetch(store, seed) for seed in (1, 2)] == [1, 1]
+
+
+def test_prune_by_age(store):
+    fill(store)
+    assert store.prune(max_age_days=9) == 0
+    assert store.prune(max_age_days=2) == 2 * SIZE
+    assert [fetch(store, seed) for seed in range(4)] == [1, 1, 0, 0]
+    assert store.prune() == 0
+
+
+def test_prune_leaves_what_is_not_the_store_s(store, folder):
+    fill(store)
+    foreign = [
+        folder / "my.wav",
+        folder / "Ann" / "song.wav",
+        folder / "Ann" / ("a" * 32),
+        folder / "files" / "notes.txt",
+        entries(folder)[0].with_suffix(".tmp"),
+    ]
+    for path in foreign:
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+        os.utime(path, (1, 1))
+    assert store.prune(max_bytes=0, max_age_days=0) == 4 * SIZE
+    assert all(path.exists() for path in foreign)
+    assert entries(folder) == []
+
+
+def test_a_folder_deleted_under_it_is_made_again(folder):
+    chunker = MelChunker(store=folder)
+    (before,) = chunker.transform([tone()])
+    shutil.rmtree(folder)
+    (after,) = chunker.transform([tone()])
+    assert_array_equal(after.spectrogram, before.spectrogram)
+    assert len(entries(folder)) == 1
+
+
+# ------------------------------------------------------ scikit-learn, bad input
+
+
+@pytest.mark.parametrize("chunker", [MelChunker, CQTChunker])
+def test_a_store_is_a_parameter_like_any_other(chunker, folder):
+    for store in [str(folder), folder, SpectrogramStore(folder, "uint8"), None]:
+        one = chunker(store=store)
+        for again in [clone(one), pickle.loads(pickle.dumps(one))]:
+            assert again.get_params() == one.get_params()
+            assert repr(again) == repr(one)
+        assert one.get_params()["store"] is store
+        assert chunker().set_params(store=store).store is store
+        one.fit([tone()])
+        assert one.get_params()["store"] is store
+    assert SpectrogramStore(folder) == SpectrogramStore(folder)
+    assert SpectrogramStore(folder) != SpectrogramStore(folder, "uint8")
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("method", ["fit", "transform"])
+def test_a_file_is_no_store(method, tmp_path):
+    file = tmp_path / "a.wav"
+    file.touch()
+    with pytest.raises(ValueError, match=r"^store='.*a.wav' is a file; give the path"):
+        getattr(MelChunker(store=file), method)([tone()])
+
+
+def test_no_other_type_is_kept(folder):
+    with pytest.raises(ValueError, match="dtype='float64' must be 'uint16' or 'uint8'"):
+        SpectrogramStore(folder, "float64")
+
+
+def test_a_bad_recording_gets_the_same_error_with_a_store(folder, tmp_path):
+    (tmp_path / "cut.flac").write_bytes(b"fLaC and no more")
+    (tmp_path / "empty.wav").touch()
+    for bad in [
+        tmp_path / "cut.flac",
+        tmp_path / "empty.wav",
+        tmp_path / "none.wav",
+        tmp_path,
+        np.zeros(9000),
+        np.zeros(0),
+        np.full(9000, np.nan),
+        np.full(9000, None),
+        (tone().astype(complex), 22050),
+        (np.zeros((3, 4, 5)), 22050),
+    ]:
+        messages = []
+        for store in (None, folder, folder):
+            with pytest.raises((ValueError, FileNotFoundError)) as error:
+                MelChunker(store=store).transform([tone(), bad])
+            messages.append((error.type, str(error.value)))
+        assert messages[0] == messages[1] == messages[2]
+        assert messages[0][1].startswith("recording 1")
+    assert len(entries(folder)) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+def test_a_pipe_is_not_emptied_to_know_it(store, decibels, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    compute = Counted(decibels)
+    for _ in range(2):
+        store.fetch(pipe, PARAMETERS, compute)
+    assert compute.times == 2
+
+
+def test_features_of_clips_take_no_store():
+    assert "store" not in HandcraftedFeatures().get_params()
