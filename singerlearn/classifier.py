@@ -73,6 +73,19 @@ class SingerNetClassifier(
         Further callbacks of the skorch net; copied by `fit`.
     device : str, default="auto"
         Where to train: "cpu", "cuda", ...; "auto" takes a GPU where there is one.
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        What the convolutions compute in. "auto" takes bfloat16 on a GPU or processor
+        with units for it, else float32; the paper has float32.
+    compile : bool, default=False
+        Whether torch compiles the network first: for long trainings on a GPU.
+    keep_memory : bool, default=True
+        Whether a fit, or a prediction, on a CPU with glibc keeps freed memory for its
+        next step, which is faster and costs up to 1.5 GB. It concerns the whole process
+        for that time; environment variables for glibc's malloc take precedence.
+    inference : {"chunks", "dense"}, default="chunks"
+        How to predict. "dense" runs the convolutions once over the recording instead
+        of on every chunk, which costs a fraction. Scores differ a little, since a chunk
+        then sees its neighbours at its ends where it saw silence.
     random_state : int, RandomState or None, default=None
         Governs initial weights, validation recordings, order of chunks and dropout: on
         the same CPU the same seed gives the same weights, bit for bit.
@@ -136,6 +149,10 @@ class SingerNetClassifier(
         min_improvement=0.005,
         callbacks=None,
         device="auto",
+        precision="auto",
+        compile=False,
+        keep_memory=True,
+        inference="chunks",
         random_state=None,
         verbose=1,
     ):
@@ -159,6 +176,10 @@ class SingerNetClassifier(
         self.min_improvement = min_improvement
         self.callbacks = callbacks
         self.device = device
+        self.precision = precision
+        self.compile = compile
+        self.keep_memory = keep_memory
+        self.inference = inference
         self.random_state = random_state
         self.verbose = verbose
 
@@ -305,7 +326,7 @@ class SingerNetClassifier(
         ndarray of shape (n_recordings, dense[-1] or channels * bands)
             What the network knows of a recording before it decides for a singer.
         """
-        return np.stack([e.mean(axis=0) for e in self._apply_net(X, "embed")])
+        return np.stack([e.mean(axis=0) for e in self._apply_net(X, "embeddings")])
 
     @property
     def _n_features_out(self):

@@ -69,8 +69,10 @@ class SingerEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetOverC
         such; else one recording at random of each singer who can spare it, and their
         chunks' partners may be of the recordings that are trained on. Partners are the
         same in every epoch, so that epochs compare.
-    check_every, patience, min_improvement, callbacks, device, verbose
+    check_every, patience, min_improvement, callbacks, verbose
         As for :class:`SingerNetClassifier`.
+    device, precision, compile, keep_memory, inference
+        How it is computed, as for :class:`SingerNetClassifier`.
     random_state : int, RandomState or None, default=None
         Governs initial weights, validation recordings, partners, order and dropout: on
         the same CPU the same seed gives the same weights, bit for bit.
@@ -152,6 +154,10 @@ class SingerEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetOverC
         min_improvement=0.005,
         callbacks=None,
         device="auto",
+        precision="auto",
+        compile=False,
+        keep_memory=True,
+        inference="chunks",
         random_state=None,
         verbose=1,
     ):
@@ -181,6 +187,10 @@ class SingerEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetOverC
         self.min_improvement = min_improvement
         self.callbacks = callbacks
         self.device = device
+        self.precision = precision
+        self.compile = compile
+        self.keep_memory = keep_memory
+        self.inference = inference
         self.random_state = random_state
         self.verbose = verbose
 

@@ -24,7 +24,9 @@ from torch.optim.lr_scheduler import OneCycleLR
 from tqdm.auto import tqdm
 
 from singerlearn.batches import ChunkBatches, ChunkDataset, draw_validation
+from singerlearn.device import check_device, check_precision, kept_memory
 from singerlearn.features import as_chunks
+from singerlearn.inference import read_chunks, read_densely
 from singerlearn.nn import SingerNet
 
 # The regime of section 3.3. It names no limit to the epochs: training ends by the test.
@@ -41,6 +43,7 @@ PAPER = dict(
     batch_size=32,
     chunks_per_recording=None,
     augment=False,
+    precision="float32",
     early_stopping=True,
     check_every=50,
     min_improvement=0.005,
@@ -73,6 +76,10 @@ class NetOverChunks(BaseEstimator):
         "min_improvement": [Interval(Real, 0, 1, closed="left")],
         "callbacks": [list, None],
         "device": [str],
+        "precision": [StrOptions({"auto", "float32", "bfloat16"})],
+        "compile": ["boolean"],
+        "keep_memory": ["boolean"],
+        "inference": [StrOptions({"chunks", "dense"})],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -140,10 +147,12 @@ class NetOverChunks(BaseEstimator):
         valid = whole.subset(meet, np.isin(meet, validation).astype(float))
         self.validation_indices_ = validation
         seed = rng.randint(2**31 - 1)
-        with seeded_torch(seed, device):
+        with seeded_torch(seed, device), kept_memory(self.keep_memory):
             net = self._build_net(n_outputs, criterion, batches, device, seed)
             # On a CPU, convolutions run up to twice as fast over channels-last.
             net.module_.to(memory_format=torch.channels_last)
+            if self.compile:
+                net.module_.compile()
             with naming_the_batch_that_fits(net, train):
                 run(net, train, valid if len(validation) else None)
         # The losses say nothing of the weights after the last step.
@@ -171,7 +180,7 @@ class NetOverChunks(BaseEstimator):
         ValueError
             If the network aggregates otherwise than by attention.
         """
-        return self._apply_net(X, "attention_weights")
+        return self._apply_net(X, "attention")
 
     def __sklearn_tags__(self):
         """X is a list of recordings, not a table."""
@@ -205,6 +214,7 @@ class NetOverChunks(BaseEstimator):
             module__aggregation=self.aggregation,
             module__dense=self.dense,
             module__dropout=self.dropout,
+            module__precision=check_precision(self.precision, device),
             criterion=criterion,
             optimizer=torch.optim.Adam,
             optimizer__weight_decay=self.weight_decay,
@@ -222,8 +232,14 @@ class NetOverChunks(BaseEstimator):
             verbose=0,
         ).initialize()
 
-    def _apply_net(self, X, output="forward"):
-        """Run the network, or its method `output`, over the chunks of recordings.
+    def _apply_net(self, X, reading="outputs"):
+        """Run the network over the chunks of recordings.
+
+        Parameters
+        ----------
+        X : list of n_recordings recordings or Chunks
+        reading : {"outputs", "embeddings", "attention"}
+            As `SingerNet.read` has it.
 
         Returns
         -------
@@ -235,13 +251,12 @@ class NetOverChunks(BaseEstimator):
         check_alike(chunks)
         self._check_front_end(chunks[0])
         module = self.net_.module_.eval()
-        dataset = ChunkDataset(chunks, device=next(module.parameters()).device)
-        with torch.inference_mode():
-            rows = [
-                getattr(module, output)(batch).cpu().numpy()
-                for batch, _ in ChunkBatches(dataset, self.batch_size)
-            ]
-        return np.split(np.concatenate(rows), np.cumsum([len(c) for c in chunks])[:-1])
+        # Where the model was trained need not be where it is used.
+        device = next(module.parameters()).device
+        module.precision = check_precision(self.precision, device)
+        read = read_chunks if self.inference == "chunks" else read_densely
+        with torch.inference_mode(), kept_memory(self.keep_memory):
+            return read(module, chunks, reading, self.batch_size)
 
     def _check_front_end(self, chunks):
         """Refuse chunks made in another way than those the network learned from."""
@@ -295,21 +310,6 @@ def check_alike(chunks):
                 f"recording {i} has chunks that hold NaN or infinite values; make them "
                 "anew from the recording, or leave it out"
             )
-
-
-def check_device(device):
-    """Return the torch device that "auto", "cpu", "cuda", ... stands for here."""
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:  # torch has no common type
-        raise ValueError(
-            f"torch cannot use device={device!r} here "
-            f"({str(error).splitlines()[0]}); set device='auto' to use a GPU only "
-            "where there is one"
-        ) from error
-    return device
 
 
 class EarlyStoppingTest(EarlyStopping):

@@ -20,7 +20,9 @@ ROOMS = {
     "features": {"audio", "spectrogram", "chunks", "store"},
     "batches": set(),
     "partners": {"batches"},
-    "training": {"batches", "features", "nn"},
+    "device": set(),
+    "inference": {"batches"},
+    "training": {"batches", "device", "features", "inference", "nn"},
     "classifier": {"features", "training"},
     "embedder": {"batches", "features", "nn", "partners", "training"},
     "baseline": {"features"},
@@ -33,7 +35,7 @@ KEEPERS = {
     "av": {"audio"},
     "soxr": {"audio"},
     "skorch": {"training"},
-    "torch": {"nn", "batches", "training", "classifier"},
+    "torch": {"nn", "batches", "device", "inference", "training", "classifier"},
 }
 
 

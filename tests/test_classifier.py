@@ -313,3 +313,45 @@ def test_fit_neither_warns_nor_changes_parameters(chunked, singers, tiny):
         warnings.simplefilter("error")
         net.fit(chunked, singers.singers)
     assert net.get_params() == before
+
+
+def test_dense_inference_says_nearly_what_chunks_say(fitted, chunked, singers):
+    dense = clone(fitted).set_params(inference="dense")
+    dense.__dict__.update({k: v for k, v in vars(fitted).items() if k.endswith("_")})
+    for by_chunk, densely in zip(
+        fitted.predict_proba_chunks(chunked),
+        dense.predict_proba_chunks(chunked),
+        strict=True,
+    ):
+        assert by_chunk.shape == densely.shape
+        assert 0 < np.abs(by_chunk - densely).max() < 0.25
+    assert_array_equal(dense.predict(chunked), fitted.predict(chunked))
+    assert dense.transform(chunked).shape == fitted.transform(chunked).shape
+    assert dense.attention_weights(chunked)[0].shape[1] == 64
+
+
+def test_bfloat16_trains_and_answers_nearly_as_float32_does(chunked, singers, tiny):
+    losses, answers = [], []
+    for precision in ("float32", "bfloat16"):
+        net = SingerNetClassifier(**tiny, precision=precision)
+        net.fit(chunked[:6], singers.singers[:6])
+        losses.append(net.history_[:, "train_loss"])
+        net.set_params(precision="float32")
+        exact = net.predict_proba(chunked[:3])
+        net.set_params(precision="bfloat16")
+        answers.append((exact, net.predict_proba(chunked[:3])))
+        assert net.net_.module_.output.weight.dtype is torch.float32
+    assert_allclose(losses[0], losses[1], rtol=0.1)
+    for exact, rounded in answers:
+        assert_allclose(rounded, exact, atol=0.05)
+        assert not np.array_equal(rounded, exact)
+
+
+def test_keeping_memory_changes_no_bit(chunked, singers, tiny):
+    kept, returned = (
+        SingerNetClassifier(**tiny, keep_memory=keep).fit(
+            chunked[:6], singers.singers[:6]
+        )
+        for keep in (True, False)
+    )
+    assert torch.equal(weights(kept), weights(returned))

@@ -3,7 +3,7 @@ import torch
 
 from singerlearn.batches import ChunkDataset
 from singerlearn.chunks import Chunks
-from singerlearn.training import check_alike, check_device, largest_batch, seeded_torch
+from singerlearn.training import check_alike, largest_batch, seeded_torch
 
 
 @pytest.fixture
@@ -37,10 +37,3 @@ def test_the_largest_batch_that_fits_is_found_by_halving(recordings):
                 raise torch.OutOfMemoryError("full")
 
     assert largest_batch(Net(), ChunkDataset(recordings)) == 1
-
-
-def test_a_gpu_that_is_not_there_is_an_error(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert check_device("auto") == "cpu"
-    with pytest.raises(ValueError, match="device='auto'"):
-        check_device("cuda:1")

@@ -70,6 +70,17 @@ class SingerNet(nn.Module):
         Units of the dense layers; () for none.
     dropout : float, default=0.1
         Share of a dense layer's output that is dropped in training.
+    precision : {"float32", "bfloat16"}, default="float32"
+        What the convolutions compute in; may be changed at any time. All that comes
+        after them is float32, and so are the weights.
+
+    Attributes
+    ----------
+    n_pooled : int
+        Frames of the spectrogram in one frame after the pools.
+    reach : int
+        Frames of the spectrogram, on either side, beyond which nothing matters to a
+        frame after the pools.
 
     Raises
     ------
@@ -100,8 +111,10 @@ class SingerNet(nn.Module):
         aggregation="average",
         dense=(1024, 1024, 1024),
         dropout=0.1,
+        precision="float32",
     ):
         super().__init__()
+        self.precision = precision
         make_block = _choose("block", block, BLOCKS)
         make_aggregation = _choose("aggregation", aggregation, AGGREGATIONS)
         options = {"cardinality": cardinality} if block == "resnext" else {}
@@ -129,6 +142,7 @@ class SingerNet(nn.Module):
                 f"needs at least {2**n_pools} x {2**n_pools}"
             )
         self.convolutions = nn.Sequential(*layers)
+        self.n_pooled, self.reach = _span(self.convolutions)
         self.aggregate = make_aggregation(channels * bands, frames)
 
         layers, width = [], self.aggregate.out_features
@@ -153,7 +167,7 @@ class SingerNet(nn.Module):
         -------
         outputs : torch.Tensor of shape (batch, n_outputs)
         """
-        return self.output(self.embed(chunks))
+        return self.read(self.frames(chunks))
 
     def embed(self, chunks):
         """Output of the last dense layer.
@@ -168,7 +182,7 @@ class SingerNet(nn.Module):
         embeddings : torch.Tensor of shape (batch, dense[-1])
             Of the aggregation's width where there are no dense layers.
         """
-        return self.dense(self.aggregate(self.frames(chunks)))
+        return self.read(self.frames(chunks), "embeddings")
 
     def frames(self, chunks):
         """What the convolutions make of each frame, before the aggregation.
@@ -183,14 +197,42 @@ class SingerNet(nn.Module):
         frames : torch.Tensor of shape (batch, channels * bands, frames)
             Bands and frames as the pools leave them.
         """
-        h = self.convolutions(chunks.unsqueeze(1) / DB_RANGE)
+        fast = self.precision == "bfloat16"
+        with torch.autocast(chunks.device.type, torch.bfloat16, enabled=fast):
+            h = self.convolutions(chunks.unsqueeze(1) / DB_RANGE)
         if h.requires_grad and h.is_contiguous(memory_format=torch.channels_last):
             # The gradient comes back channels-first, on which the last pool's backward
             # would take several times as long.
             h.register_hook(
                 lambda grad: grad.contiguous(memory_format=torch.channels_last)
             )
-        return h.flatten(1, 2)  # (batch, channels * bands, frames)
+        return h.flatten(1, 2).to(
+            self.output.weight.dtype
+        )  # (batch, channels * bands, frames)
+
+    def read(self, frames, reading="outputs"):
+        """What the network says of frames that `frames` gave.
+
+        Parameters
+        ----------
+        frames : torch.Tensor of shape (batch, channels * bands, frames)
+            As many frames as a chunk has after the pools.
+        reading : {"outputs", "embeddings", "attention"}, default="outputs"
+            What `forward`, `embed` and `attention_weights` return of chunks.
+
+        Returns
+        -------
+        readings : torch.Tensor of shape (batch, width)
+        """
+        if reading == "attention":
+            if not isinstance(self.aggregate, Attention):
+                raise ValueError(
+                    "only a network with aggregation='attention' has attention "
+                    f"weights; this one has {type(self.aggregate).__name__}"
+                )
+            return self.aggregate.weights(frames)
+        embeddings = self.dense(self.aggregate(frames))
+        return self.output(embeddings) if reading == "outputs" else embeddings
 
     def attention_weights(self, chunks):
         """Weight that attention gives to each frame.
@@ -210,12 +252,7 @@ class SingerNet(nn.Module):
         ValueError
             If the network aggregates otherwise.
         """
-        if not isinstance(self.aggregate, Attention):
-            raise ValueError(
-                "only a network with aggregation='attention' has attention weights; "
-                f"this one has {type(self.aggregate).__name__}"
-            )
-        return self.aggregate.weights(self.frames(chunks))
+        return self.read(self.frames(chunks), "attention")
 
     def count_parameters(self):
         """Size of the network as the paper counts it.
@@ -237,6 +274,17 @@ def _choose(parameter, name, choices):
     if name not in choices:
         raise ValueError(f"{parameter}={name!r} is not one of {', '.join(choices)}")
     return choices[name]
+
+
+def _span(convolutions):
+    """Frames that one frame after the pools stands for, and its reach around them."""
+    step, reach = 1, 0
+    for layer in convolutions.modules():
+        if isinstance(layer, nn.Conv2d):
+            reach += layer.kernel_size[1] // 2 * step
+        elif isinstance(layer, nn.MaxPool2d):
+            step *= 2
+    return step, reach
 
 
 def _draw_weights(layer):

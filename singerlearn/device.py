@@ -1,0 +1,93 @@
+"""What the machine offers a network: a device, a precision, memory kept for it."""
+
+import ctypes
+import os
+import platform
+import threading
+from contextlib import contextmanager
+
+import torch
+
+# glibc's own settings, and what they are unless the environment says otherwise.
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
+_DEFAULTS = {_TRIM_THRESHOLD: 128 * 1024, _MMAP_MAX: 65536}
+_KEEPING = {_TRIM_THRESHOLD: -1, _MMAP_MAX: 0}  # never give back, never map anew
+
+_lock = threading.Lock()
+_n_keepers = 0
+
+
+def check_device(device):
+    """Return the torch device that "auto", "cpu", "cuda", ... stands for here."""
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # torch has no common type
+        raise ValueError(
+            f"torch cannot use device={device!r} here "
+            f"({str(error).splitlines()[0]}); set device='auto' to use a GPU only "
+            "where there is one"
+        ) from error
+    return device
+
+
+def check_precision(precision, device):
+    """Return the precision that "auto", "float32" or "bfloat16" stands for here.
+
+    A processor without units for it computes bfloat16 several times slower than
+    float32: "auto" takes it only where it is fast.
+    """
+    if precision != "auto":
+        return precision
+    if torch.device(device).type == "cuda":
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        able = getattr(torch.cpu, "get_capabilities", dict)()
+        fast = able.get("avx512_bf16") or able.get("amx_bf16")
+    return "bfloat16" if fast else "float32"
+
+
+@contextmanager
+def kept_memory(keep=True):
+    """Keep freed memory for the next step, instead of giving it back in between.
+
+    glibc returns every large tensor to the kernel and has it mapped, and zeroed, anew
+    in the next step. While this is in force, in any thread, it does not; afterwards
+    what was kept is given back. Does nothing with another C library, or where the
+    environment has settings for glibc's malloc of its own.
+
+    Parameters
+    ----------
+    keep : bool, default=True
+        False to do nothing.
+    """
+    libc = _glibc() if keep else None
+    if libc is None:
+        yield
+        return
+    _count(libc, 1)
+    try:
+        yield
+    finally:
+        _count(libc, -1)
+
+
+def _glibc():
+    """Return glibc, unless it is another library or has its orders already."""
+    ordered = any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ)
+    if ordered or platform.libc_ver()[0] != "glibc":
+        return None
+    return ctypes.CDLL(None)
+
+
+def _count(libc, change):
+    """Let the first who keeps memory switch, and the last switch back."""
+    global _n_keepers
+    with _lock:
+        before, _n_keepers = _n_keepers, _n_keepers + change
+        if 0 in (before, _n_keepers):
+            for setting, value in (_KEEPING if _n_keepers else _DEFAULTS).items():
+                libc.mallopt(setting, value)
+        if not _n_keepers:
+            libc.malloc_trim(0)

@@ -1,0 +1,87 @@
+"""A network over the chunks of recordings: one by one, or over stretches at once."""
+
+import numpy as np
+import torch
+
+from singerlearn.batches import ChunkBatches, ChunkDataset, as_tensor
+
+
+def read_chunks(module, recordings, reading, batch_size):
+    """Run the network on every chunk.
+
+    Parameters
+    ----------
+    module : SingerNet
+    recordings : list of Chunks
+    reading : {"outputs", "embeddings", "attention"}
+        As `SingerNet.read` has it.
+    batch_size : int
+        Chunks at once.
+
+    Returns
+    -------
+    list of ndarray of shape (n_chunks, width)
+        One entry a recording.
+    """
+    device = next(module.parameters()).device
+    batches = ChunkBatches(ChunkDataset(recordings, device=device), batch_size)
+    rows = [
+        module.read(module.frames(batch), reading).cpu().numpy() for batch, _ in batches
+    ]
+    ends = np.cumsum([len(chunks) for chunks in recordings])
+    return np.split(np.concatenate(rows), ends[:-1])
+
+
+def read_densely(module, recordings, reading, batch_size):
+    """Run the convolutions once over each recording, and read chunks off the frames.
+
+    Chunks that overlap share what the convolutions make of their frames. Two things
+    differ from `read_chunks`: a chunk's first and last frames see their neighbours
+    where the chunk alone would see zeros, and a chunk begins at the nearest frame
+    after the pools, up to half of `SingerNet.n_pooled` away.
+
+    Parameters
+    ----------
+    module, recordings, reading
+        As for `read_chunks`.
+    batch_size : int
+        Memory: the convolutions see as many frames at once as a batch of so many
+        chunks has, however long the recording.
+
+    Returns
+    -------
+    list of ndarray of shape (n_chunks, width)
+        One entry a recording.
+    """
+    return [
+        np.concatenate([
+            module.read(windows, reading).cpu().numpy()
+            for windows in _windows(module, chunks, batch_size)
+        ])
+        for chunks in recordings
+    ]  # fmt: skip
+
+
+def _windows(module, chunks, batch_size):
+    """Yield the chunks of one recording as the convolutions leave them.
+
+    Yields
+    ------
+    Tensor of shape (n_some_chunks, channels * bands, frames)
+    """
+    step = module.n_pooled
+    n_frames = chunks.spectrogram.shape[1]
+    width = chunks.chunk_frames // step
+    starts = np.minimum(np.rint(chunks.starts / step), n_frames // step - width)
+    starts = starts.astype(int)
+    margin = -(-module.reach // step)
+    # The frames of one stretch, its margins left out, are those of a batch of chunks.
+    stretch = starts // max(1, (batch_size - 1) * width)
+    device = next(module.parameters()).device
+    for part in np.split(starts, np.flatnonzero(np.diff(stretch)) + 1):
+        first, last = max(0, part[0] - margin), part[-1] + width + margin
+        frames = module.frames(
+            as_tensor(chunks.spectrogram[:, first * step : last * step], device)[None]
+        )[0]
+        windows = frames.unfold(1, width, 1)  # (channels * bands, starts, width)
+        yield windows[:, torch.from_numpy(part - first).to(device)].swapaxes(0, 1)

@@ -1,0 +1,113 @@
+"""Chunks read off the frames of whole recordings."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+
+from singerlearn.chunks import Chunks
+from singerlearn.inference import read_chunks, read_densely
+from singerlearn.nn import SingerNet
+
+
+def build(aggregation="attention", filters=(4, 8, 8), chunk_frames=32, block="resnext"):
+    torch.manual_seed(0)
+    net = SingerNet(
+        16, chunk_frames, 3, block=block, filters=filters, dense=(8,),
+        aggregation=aggregation,
+    )  # fmt: skip
+    for _ in range(3):  # batch norm has statistics of its own
+        net(60 * torch.rand(4, 16, chunk_frames))
+    return net.eval()
+
+
+def recording(n_frames, hop_frames=8, chunk_frames=32, seed=0):
+    spectrogram = 60 * np.random.RandomState(seed).rand(16, n_frames)
+    return Chunks(spectrogram.astype(np.float32), chunk_frames, hop_frames)
+
+
+def by_hand(net, chunks, reading):
+    """All frames of the recording at once, and each chunk's window of them."""
+    step, width = net.n_pooled, chunks.chunk_frames // net.n_pooled
+    frames = net.frames(torch.tensor(chunks.spectrogram)[None])
+    rows = []
+    for start in chunks.starts:
+        first = min(int(np.rint(start / step)), frames.shape[2] - width)
+        rows.append(net.read(frames[:, :, first : first + width], reading))
+    return torch.cat(rows).numpy()
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("aggregation", ["none", "max", "average", "attention"])
+@pytest.mark.parametrize("block", ["vanilla", "resnext"])
+def test_stretches_give_what_the_whole_recording_gives(aggregation, block):
+    net = build(aggregation, block=block)
+    recordings = [recording(n, seed=n) for n in (32, 75, 400)]
+    for batch_size in (1, 2, 64):
+        for found, chunks in zip(
+            read_densely(net, recordings, "outputs", batch_size),
+            recordings,
+            strict=True,
+        ):
+            expected = by_hand(net, chunks, "outputs")
+            assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("reading", ["outputs", "embeddings", "attention"])
+def test_a_recording_of_one_chunk_is_the_same_both_ways(reading):
+    net = build()
+    recordings = [recording(32), recording(20)]
+    for dense, chunk in zip(
+        read_densely(net, recordings, reading, 4),
+        read_chunks(net, recordings, reading, 4),
+        strict=True,
+    ):
+        assert_allclose(dense, chunk, rtol=1e-5, atol=1e-6)
+
+
+@torch.inference_mode()
+def test_frames_out_of_reach_of_a_chunks_ends_are_the_same_both_ways():
+    net = build(filters=(4, 8), chunk_frames=64)
+    chunks = recording(160, hop_frames=48, chunk_frames=64)
+    whole = net.frames(torch.tensor(chunks.spectrogram)[None])[0]
+    alone = net.frames(torch.tensor(np.asarray(chunks)))
+    step, reach = net.n_pooled, -(-net.reach // net.n_pooled)
+    for start, frames in zip(chunks.starts // step, alone, strict=True):
+        window = whole[:, start : start + 64 // step]
+        inside = slice(reach, 64 // step - reach)
+        assert_allclose(window[:, inside], frames[:, inside], rtol=1e-4, atol=1e-5)
+        assert not torch.allclose(window, frames, rtol=1e-4, atol=1e-5)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    n_frames=st.integers(1, 300),
+    hop_frames=st.integers(1, 60),
+    chunk_frames=st.integers(8, 50),
+    batch_size=st.integers(1, 8),
+)
+def test_every_chunk_has_a_row_whatever_the_lengths(
+    n_frames, hop_frames, chunk_frames, batch_size
+):
+    net = build("average", filters=(2,), chunk_frames=chunk_frames)
+    chunks = recording(n_frames, hop_frames, chunk_frames)
+    with torch.inference_mode():
+        (found,) = read_densely(net, [chunks], "outputs", batch_size)
+        assert found.shape == (len(chunks), 3)
+        expected = by_hand(net, chunks, "outputs")
+    assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_the_convolutions_never_see_more_than_a_batch_and_its_margins(monkeypatch):
+    net = build()
+    seen = []
+    frames = net.frames
+    monkeypatch.setattr(net, "frames", lambda x: seen.append(x.shape[2]) or frames(x))
+    read_densely(net, [recording(5000)], "outputs", 4)
+    margin = -(-net.reach // net.n_pooled) * net.n_pooled
+    assert len(seen) > 10
+    assert max(seen) <= 4 * 32 + 2 * margin
