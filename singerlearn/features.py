@@ -216,9 +216,10 @@ class MelChunker(_Chunker, auto_wrap_output_keys=None):
     store : path or SpectrogramStore, default=None
         A folder that keeps the spectrograms. Set it for cross-validation, for a search,
         or when you will come back to the same recordings: each spectrogram is computed
-        once for all folds, processes and runs, and then read in a twentieth of the time
-        or less. The folder is made when needed and may be deleted at any time; four
-        minutes take 2 MB in it. Decibels are rounded, by at most 0.0005; a
+        once for all folds, processes and runs. A file is then read in about a twentieth
+        of the time or less; a waveform, which is hashed each time, in a third. The
+        folder is made when needed and may be deleted at any time; four minutes take
+        2 MB in it. Decibels are rounded, by at most 0.0005; a
         :class:`~singerlearn.store.SpectrogramStore` takes half the space, and lists and
         prunes what lies there.
     n_jobs : int, default=None
