@@ -30,6 +30,7 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["singerlearn", "singerlearn.*"]),
     install_requires=[
+        "filelock>=3.12",
         "joblib>=1.3",
         "librosa>=0.10.2",
         "numpy>=2.0",

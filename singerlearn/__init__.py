@@ -21,6 +21,7 @@ _WHERE = {
     "MelChunker": "features",
     "SingerEmbedder": "embedder",
     "SingerNetClassifier": "classifier",
+    "SpectrogramStore": "store",
     "TrainingCurveDisplay": "display",
     "make_svm_baseline": "baseline",
 }

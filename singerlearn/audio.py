@@ -11,6 +11,7 @@ import os
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from numbers import Real
 
 import numpy as np
@@ -340,8 +341,21 @@ def _blocks(recording, sampling_rate):
 
 def _resample(blocks, sampling_rate):
     """Join the blocks at the rate asked for, if there is something to hear in them."""
+    extremes = []
+    y = _join(_resampled(blocks, sampling_rate, extremes))
+    if _is_silent(extremes):
+        raise ValueError(
+            "nothing to hear: the recording is silent or constant; leave it out (or "
+            "scale it up, if its samples are far too small)"
+        )
+    if y.size == 0:
+        raise ValueError(f"too short: under one sample at {sampling_rate} Hz")
+    return y
+
+
+def _resampled(blocks, sampling_rate, extremes):
+    """Yield the blocks at the rate asked for, and note the extremes of each."""
     stream = None
-    parts, extremes = [], []
     for block, rate in blocks:
         # Judged before resampling, which rings at the ends of a constant.
         extremes += [block.min(), block.max()]
@@ -349,18 +363,21 @@ def _resample(blocks, sampling_rate):
             if stream is None:
                 stream = soxr.ResampleStream(rate, sampling_rate, 1, dtype="float32")
             block = stream.resample_chunk(block)
-        parts.append(block)
-    if _is_silent(extremes):
-        raise ValueError(
-            "nothing to hear: the recording is silent or constant; leave it out (or "
-            "scale it up, if its samples are far too small)"
-        )
+        yield block
     if stream is not None:
-        parts.append(stream.resample_chunk(np.empty(0, np.float32), last=True))
-    y = parts[0] if len(parts) == 1 else np.concatenate(parts)
-    if y.size == 0:
-        raise ValueError(f"too short: under one sample at {sampling_rate} Hz")
-    return y
+        yield stream.resample_chunk(np.empty(0, np.float32), last=True)
+
+
+def _join(blocks):
+    """Concatenate blocks as they come: hours would not fit into memory twice."""
+    blocks = iter(blocks)
+    first, second = next(blocks, np.empty(0, np.float32)), next(blocks, None)
+    if second is None:
+        return first
+    samples = bytearray(first)
+    for block in chain([second], blocks):
+        samples.extend(block.data)
+    return np.frombuffer(samples, np.float32)
 
 
 def _is_silent(extremes):

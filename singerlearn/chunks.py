@@ -66,7 +66,10 @@ class Chunks(Sequence):
             )
         missing = chunk_frames - spectrogram.shape[1]
         if missing > 0:
-            spectrogram = np.pad(spectrogram, ((0, 0), (0, missing)))
+            # Many times faster than np.pad, which counts with a store of spectrograms.
+            padded = np.zeros((len(spectrogram), chunk_frames), spectrogram.dtype)
+            padded[:, :-missing] = spectrogram
+            spectrogram = padded
         self.spectrogram = spectrogram
         self.chunk_frames = operator.index(chunk_frames)
         self.hop_frames = operator.index(hop_frames)

@@ -34,6 +34,7 @@ KEEPERS = {
     "soundfile": {"audio"},
     "av": {"audio"},
     "soxr": {"audio"},
+    "filelock": {"store"},
     "skorch": {"training"},
     "torch": {"nn", "batches", "device", "inference", "training", "classifier"},
 }
