@@ -18,11 +18,20 @@ from sklearn.model_selection import (
 )
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback
 
-from singerlearn import MelChunker, SingerEmbedder, SingerNetClassifier
+from singerlearn import (
+    ClipEmbedder,
+    HandcraftedFeatures,
+    MelChunker,
+    SingerEmbedder,
+    SingerNetClassifier,
+)
 from singerlearn.batches import ChunkDataset
 from singerlearn.chunks import Chunks
+from singerlearn.datasets import make_singers
+from singerlearn.metrics import leave_one_out_knn
 from singerlearn.nn.losses import LOSSES
 from singerlearn.partners import PairBatches
 
@@ -74,6 +83,32 @@ def test_it_brings_singers_together_even_those_it_never_heard(voices, small):
     assert embedder.score([X[i] for i in np.flatnonzero(known)], y[known]) > 0.95
     new = [X[i] for i in np.flatnonzero(~known)]
     assert embedder.score(new, y[~known]) > 0.8
+
+
+def test_it_hears_new_singers_where_handcrafted_features_hear_the_song(small):
+    """The paper's Figure 5, with a song effect that decides who is near."""
+    data = make_singers(n_singers=18, n_songs=4, duration=3.0, random_state=0)
+    new = np.isin(data.singers, np.unique(data.singers)[-6:])
+    train, test = np.flatnonzero(~new), np.flatnonzero(new)
+    small |= dict(max_epochs=20, dense=(), filters=(8, 16), augment=True)
+    embedders = {
+        "hand-crafted": make_pipeline(
+            HandcraftedFeatures(clip_frames=64, hop_frames=32),
+            ClipEmbedder(StandardScaler()),
+        ),
+        "learned": make_pipeline(
+            MelChunker(n_mels=48, chunk_frames=64, hop_frames=32),
+            SingerEmbedder(loss="margin-softmax", **small),
+        ),
+    }
+    singer, song = {}, {}
+    for name, embedder in embedders.items():
+        embedder.fit([data.recordings[i] for i in train], data.singers[train])
+        Z = embedder.transform([data.recordings[i] for i in test])
+        singer[name] = leave_one_out_knn(Z, data.singers[test], n_neighbors=[1])[1]
+        song[name] = leave_one_out_knn(Z, data.songs[test], n_neighbors=[1])[1]
+    assert singer["learned"] > 0.4 + singer["hand-crafted"]
+    assert song["learned"] < song["hand-crafted"] - 0.4
 
 
 @pytest.mark.parametrize("loss", OTHER_LOSSES)
