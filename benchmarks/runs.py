@@ -45,10 +45,11 @@ class Runs:
         """Return what `fit`, a function, returned for this key: a dict of arrays."""
         path = self.fits / f"{key}.npz"
         if not path.exists():
+            result = fit()
             # Renamed when it is whole: a killed run leaves no half a fit.
             unfinished = path.with_suffix(f".{os.getpid()}")
             with unfinished.open("wb") as file:
-                np.savez_compressed(file, **fit())
+                np.savez_compressed(file, **result)
             unfinished.replace(path)
         with np.load(path) as saved:
             return dict(saved)
