@@ -66,7 +66,7 @@ matplotlib.use("Agg")
 N_NEIGHBORS = (1, 3, 5, 7)
 BATCH = 32
 MODELS = ("hand-crafted", "LDA", "untrained", "paper", *LOSSES)
-DRAWN = ("hand-crafted", "LDA", "paper", "margin-softmax")  # in Figures 4 and 7
+DRAWN = ("hand-crafted", "LDA", "paper", "supervised-contrastive")  # in Figures 4 and 7
 
 
 class Collection(NamedTuple):

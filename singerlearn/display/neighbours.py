@@ -167,10 +167,11 @@ class KNNDisplay:
         from matplotlib.ticker import PercentFormatter
 
         shape = (1, len(self.accuracies))
+        n_bars = sum(len(k) for k in next(iter(self.accuracies.values())).values())
         self.axes_ = given_or_new_grid(
             axes,
             shape,
-            figsize=(1 + 3.5 * shape[1], 3.8),
+            figsize=(1 + max(3.5, 0.17 * n_bars) * shape[1], 3.8),
             title="Recognised by the k nearest neighbours",
         )
         self.figure_ = self.axes_[0, 0].figure
@@ -197,7 +198,12 @@ class KNNDisplay:
                 percent = [f"{100 * a:.0f}" for a in by_k.values()]
                 behind = dict(facecolor="white", edgecolor="none", alpha=0.8, pad=0.3)
                 ax.bar_label(
-                    bars, percent, fontsize="x-small", padding=1.5, bbox=behind
+                    bars,
+                    percent,
+                    fontsize="x-small",
+                    padding=1.5,
+                    bbox=behind,
+                    rotation=90 if len(accuracies) > 4 else 0,  # narrow bars
                 )
             self.chance_lines_[what] = ax.axhline(
                 self.chance[what], color="0.3", ls="--", lw=1.2, label="chance"
