@@ -1,0 +1,121 @@
+"""How fast is the library? Ratios to how one would do it without, within one run.
+
+    python benchmarks/speed.py --output speed
+    python benchmarks/speed.py --rows log-mel training --repeats 3
+
+What is compared runs in turn (ours, theirs, ours, theirs ...), so that whatever else
+the machine does meets both. A ratio is taken in each round; the table gives the median
+and, in brackets, the range. Recordings are synthetic and written to a temporary folder.
+With --output, speed.md and speed.json hold the table, and every ratio, as far as it is.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import machine
+import speed_audio
+import speed_networks
+from runs import markdown
+
+ROWS = {
+    "log-mel": speed_audio.log_mel_row,
+    "files": speed_audio.files_row,
+    "features": speed_audio.features_row,
+    "store": speed_audio.store_row,
+    "training": speed_networks.training_row,
+    "prediction": speed_networks.prediction_row,
+    "cross-validation": speed_networks.cross_validation_row,
+    "memory": speed_networks.memory_row,
+}
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured.
+
+    Attributes
+    ----------
+    repeats, fits : int
+        Rounds of the rows without a network, and of those with one.
+    seconds, song_seconds : float
+        Length of a recording, and of one in the folds.
+    n_files, n_in_memory : int
+        Recordings to transform, and to fit in measured memory.
+    folds, epochs, batch : int
+        Of cross-validation, of a fit, and chunks in a step.
+    filters, fold_filters : tuple of int
+        Of the networks.
+    """
+
+    repeats: int = 5
+    fits: int = 3
+    seconds: float = 240.0
+    song_seconds: float = 12.0
+    n_files: int = 6
+    n_in_memory: int = 240
+    folds: int = 10
+    epochs: int = 2
+    batch: int = 32
+    filters: tuple = (64, 128)
+    fold_filters: tuple = (32, 64, 128)
+
+
+QUICK = Sizes(
+    repeats=1,
+    fits=1,
+    seconds=14.0,
+    song_seconds=7.0,
+    n_files=2,
+    n_in_memory=8,
+    folds=2,
+    epochs=1,
+    batch=4,
+    filters=(8, 16),
+    fold_filters=(4, 8),
+)
+
+
+def write(folder, about, rows):
+    """Write what there is so far, so that a run that is stopped leaves it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    table = markdown([row.cells() for row in rows])
+    text = f"{table}\n\nMeasured on {about['machine']} by `{about['command']}`.\n"
+    (folder / "speed.md").write_text(text, encoding="utf-8")
+    whole = about | {"rows": [asdict(row) for row in rows]}
+    (folder / "speed.json").write_text(json.dumps(whole, indent=1) + "\n")
+
+
+def main():
+    """Read the command line, measure row after row, print and save."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS))
+    parser.add_argument("--quick", action="store_true", help="sizes that prove nothing")
+    parser.add_argument("--repeats", type=int, help="rounds (default: 5, networks 3)")
+    parser.add_argument("--output", type=Path, help="folder for speed.md and .json")
+    arguments = parser.parse_args()
+    sizes = QUICK if arguments.quick else Sizes()
+    if arguments.repeats:
+        sizes = replace(sizes, repeats=arguments.repeats, fits=arguments.repeats)
+    about = {
+        "command": " ".join(["python", *sys.argv]),
+        "machine": machine.describe(),
+        "sizes": asdict(sizes),
+    }
+    print(about["machine"], flush=True)
+    rows = []
+    for name in arguments.rows:
+        for row in ROWS[name](sizes):
+            rows.append(row)
+            print(": ".join([row.what, row.cells()["measured"]]), flush=True)
+            if arguments.output:
+                write(arguments.output, about, rows)
+    print(markdown([row.cells() for row in rows]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,313 @@
+"""Rows of `speed.py` with a network: training, prediction, folds, memory. On the CPU.
+
+Contenders have processes of their own: ours changes how its process keeps memory.
+"""
+
+import tempfile
+from functools import partial
+
+import numpy as np
+import torch
+from sklearn.model_selection import cross_validate
+from sklearn.pipeline import Pipeline
+from skorch import NeuralNet
+from speed_audio import files
+from timing import Row, in_turn, memory, own_process, ratios, timed, typical
+
+from singerlearn import MelChunker, SingerNetClassifier
+from singerlearn.batches import ChunkBatches, ChunkDataset
+from singerlearn.chunks import Chunks
+from singerlearn.datasets import make_singers
+from singerlearn.device import check_precision
+from singerlearn.nn import SingerNet
+
+FOUR_MINUTES = 10336  # frames
+N_STEPS = 15  # of a fit whose memory is measured
+
+
+def precisions():
+    """Return what precision="auto" stands for here, and float32 if that is another."""
+    return dict.fromkeys([check_precision("auto", "cpu"), "float32"])
+
+
+def synthetic(n_recordings, n_frames):
+    """Return chunked spectrograms that were never heard, and two singers in turn."""
+    rng = np.random.default_rng(0)
+    chunks = []
+    for _ in range(n_recordings):
+        spectrogram = rng.random((96, n_frames), dtype=np.float32)
+        spectrogram *= 60
+        chunks.append(Chunks(spectrogram))
+    return chunks, np.arange(n_recordings) % 2
+
+
+def training_row(sizes):
+    """Chunks per second of a fit."""
+    goals = {
+        "resnext": {"bfloat16": "≥ 4 times", "float32": "≥ 2 times"},
+        "vanilla": {"bfloat16": "≥ 2.5 times", "float32": "≥ 2 times"},
+    }
+    n_chunks = 2 * sizes.batch
+    chunks, y = synthetic(4, 256 + 51 * (n_chunks // 4 - 1))
+    for block, goal in goals.items():
+        # Without dropout and with the same weights and order, losses can be compared.
+        model = SingerNetClassifier.paper(
+            block=block,
+            filters=sizes.filters,
+            dropout=0.0,
+            max_epochs=3,
+            batch_size=sizes.batch,
+            early_stopping=False,
+            device="cpu",
+            random_state=0,
+            verbose=0,
+        )
+        contenders = {"plain": partial(train_plainly, model, chunks, y)} | {
+            precision: partial(train, model, chunks, y, precision)
+            for precision in precisions()
+        }
+        rounds = in_turn(contenders, sizes.fits, warm_up=False, apart=True)
+        plain = np.array(rounds["plain"][0][1])
+        for precision in precisions():
+            off = np.abs(np.array(rounds[precision][0][1]) / plain - 1).max()
+            speeds = (n_chunks / typical(rounds, n) for n in (precision, "plain"))
+            yield Row(
+                f"training, {block} {sizes.filters}, {precision}",
+                "the same network in plain skorch, its default loader, float32",
+                goal[precision],
+                ratios(rounds, "plain", precision),
+                "{:.3g} against {:.3g} chunks/s; ".format(*speeds)
+                + f"epoch losses within {off:.1e} of each other",
+            )
+
+
+def train(model, chunks, y, precision):
+    """Fit; return the seconds of an epoch after the first, and all losses."""
+    return of_epochs(model.set_params(precision=precision).fit(chunks, y).history_)
+
+
+def train_plainly(model, chunks, y):
+    """Train the same network as it comes: a chunked copy, torch's loader, float32.
+
+    The chunks come in the order of our own fit, from the same initial weights.
+    """
+    seed = np.random.RandomState(model.random_state).randint(2**31 - 1)
+    order = ChunkBatches(ChunkDataset(chunks), model.batch_size, seed=seed)
+    X = np.concatenate(chunks)  # (n_chunks, n_bands, chunk_frames)
+    torch.manual_seed(seed)
+    net = NeuralNet(
+        SingerNet,
+        module__n_bands=X.shape[1],
+        module__chunk_frames=X.shape[2],
+        module__n_outputs=len(np.unique(y)),
+        **{
+            f"module__{name}": getattr(model, name)
+            for name in (
+                "block", "cardinality", "filters", "aggregation", "dense", "dropout"
+            )
+        },
+        criterion=torch.nn.CrossEntropyLoss,
+        optimizer=torch.optim.Adam,
+        optimizer__weight_decay=model.weight_decay,
+        lr=model.lr,
+        max_epochs=model.max_epochs,
+        batch_size=model.batch_size,
+        iterator_train__sampler=Shuffled(order),
+        train_split=None,
+        callbacks__print_log=None,
+        verbose=0,
+    )  # fmt: skip
+    net.fit(X, np.repeat(y, [len(c) for c in chunks]))
+    return of_epochs(net.history)
+
+
+class Shuffled:
+    """A sampler for torch's loader, with the order of our own batches."""
+
+    def __init__(self, batches):
+        self.batches = batches
+
+    def __iter__(self):
+        return iter(np.concatenate(list(self.batches.draw())).tolist())
+
+    def __len__(self):
+        return len(self.batches.dataset)
+
+
+def of_epochs(history):
+    """Return the median seconds of the epochs after the first, and all losses."""
+    return float(np.median(history[1:, "dur"])), history[:, "train_loss"]
+
+
+def prediction_row(sizes):
+    """Probabilities of chunks and of recordings."""
+    X, y = make_singers(3, 2, duration=8.0, random_state=0, return_X_y=True)
+    model = SingerNetClassifier.paper(
+        filters=sizes.filters,
+        max_epochs=sizes.epochs,
+        early_stopping=False,
+        precision="auto",
+        device="cpu",
+        random_state=0,
+        verbose=0,
+    ).fit(X, y)
+    heard = make_singers(2, 1, duration=sizes.seconds / 2, random_state=1).recordings
+    chunks = MelChunker().transform(heard)
+    n_chunks = sum(map(len, chunks))
+    rounds = in_turn(
+        {
+            "batches of 1": partial(predict_plainly, model, chunks, 1),
+            "batches of 32": partial(predict_plainly, model, chunks, 32),
+            "chunks": partial(predict, model, chunks, "chunks"),
+            "dense": partial(predict, model, chunks, "dense"),
+        },
+        sizes.fits,
+        apart=True,
+    )
+    plain = rounds["batches of 1"][0][1]
+    theirs = "the same network, chunk by chunk, plain, float32"
+    network = f"prediction, resnext {sizes.filters}"
+    yield Row(
+        f"{network}, plain batches of 32",
+        theirs,
+        "–",
+        ratios(rounds, "batches of 1", "batches of 32"),
+        f"{n_chunks / typical(rounds, 'batches of 32'):.3g} against "
+        f"{n_chunks / typical(rounds, 'batches of 1'):.3g} chunks/s",
+    )
+    for way, goal in {"chunks": "≥ 5 times", "dense": "≥ 12 times"}.items():
+        ours = rounds[way][0][1]
+        of_chunks, of_recordings = (
+            max(np.abs(f(a) - f(b)).max() for a, b in zip(ours, plain, strict=True))
+            for f in (np.asarray, partial(np.mean, axis=0))
+        )
+        yield Row(
+            f"{network}, ours, {way}, {next(iter(precisions()))}",
+            theirs,
+            goal,
+            ratios(rounds, "batches of 1", way),
+            f"{n_chunks / typical(rounds, way):.3g} chunks/s; probabilities differ by "
+            f"{of_chunks:.1e} at most, those of recordings by {of_recordings:.1e}",
+        )
+
+
+def predict(model, chunks, inference):
+    """Return seconds, and the probabilities of each recording's chunks."""
+    return timed(model.set_params(inference=inference).predict_proba_chunks, chunks)
+
+
+def predict_plainly(model, chunks, batch_size):
+    """Do the same with the network alone, channels first, no memory kept."""
+    module = model.net_.module_.to(memory_format=torch.contiguous_format).eval()
+    module.precision = "float32"
+
+    def probabilities(recording):
+        rows = [
+            module(torch.from_numpy(np.stack(recording[first : first + batch_size])))
+            for first in range(0, len(recording), batch_size)
+        ]
+        return torch.cat(rows).softmax(dim=1).numpy()
+
+    with torch.no_grad():
+        return timed(lambda: [probabilities(recording) for recording in chunks])
+
+
+def cross_validation_row(sizes):
+    """A cross-validation, from files to scores, beside its folds' epochs alone."""
+    ways = {"chunked beforehand": chunk_and_validate, "with store=": validate_stored}
+    with files("flac", 4, sizes.folds, sizes.song_seconds) as (paths, y):
+        model = SingerNetClassifier(
+            filters=sizes.fold_filters,
+            max_epochs=sizes.epochs,
+            device="cpu",
+            random_state=0,
+            verbose=0,
+        )
+        rounds = in_turn(
+            {
+                way: partial(function, model, paths, y, sizes.folds)
+                for way, function in ways.items()
+            },
+            sizes.fits,
+            apart=True,
+        )
+    for way, done in rounds.items():
+        yield Row(
+            f"{sizes.folds}-fold cross-validation of {len(paths)} files, {way}",
+            "sum of the folds' training epochs alone, in the same run",
+            "≤ 1.1 times",
+            [seconds / training for seconds, training in done],
+            f"library's defaults, {model.filters}, but {sizes.epochs} epochs, not 30: "
+            "longer training makes the ratio smaller",
+        )
+
+
+def chunk_and_validate(model, paths, y, cv):
+    """Return all seconds, and those of the epochs."""
+
+    def run():
+        chunks = MelChunker(n_jobs=-1).fit_transform(paths)
+        return cross_validate(model, chunks, y, cv=cv, return_estimator=True)
+
+    seconds, scores = timed(run)
+    return seconds, sum(sum(m.history_[:, "dur"]) for m in scores["estimator"])
+
+
+def validate_stored(model, paths, y, cv):
+    """Return all seconds, and those of the epochs; every fold asks the store."""
+    with tempfile.TemporaryDirectory() as folder:
+        steps = [("chunks", MelChunker(store=folder, n_jobs=-1)), ("net", model)]
+        seconds, scores = timed(
+            cross_validate, Pipeline(steps), paths, y, cv=cv, return_estimator=True
+        )
+    return seconds, sum(sum(m["net"].history_[:, "dur"]) for m in scores["estimator"])
+
+
+def memory_row(sizes):
+    """Peak memory of a fit, over what its process held before.
+
+    Each fit has a fresh process, whose resident memory is read before there are any
+    spectrograms, and whose peak is read after the fit. A fit of two recordings, less
+    their spectrograms, tells what the network, its steps and the imports need; a fit of
+    many may need this and their spectrograms, once.
+    """
+    model = SingerNetClassifier.paper(
+        filters=sizes.filters,
+        early_stopping=False,
+        max_epochs=1,
+        batch_size=sizes.batch,
+        precision="auto",
+        device="cpu",
+        random_state=0,
+        verbose=0,
+    )
+    few, many = 2, sizes.n_in_memory
+    of_one = 4 * 96 * FOUR_MINUTES
+    measured, own = [], []
+    for _ in range(sizes.fits):
+        peaks = {}
+        for n_recordings in (few, many):
+            # As many steps, of whole batches, whatever the number of recordings.
+            drawn = N_STEPS * sizes.batch // n_recordings
+            model.set_params(chunks_per_recording=drawn)
+            with own_process() as call:
+                peaks[n_recordings] = call(peak_of_fit, model, n_recordings)
+        own.append(peaks[few] - few * of_one)
+        measured.append(peaks[many] / (many * of_one + own[-1]))
+    once = many * of_one / 1e9
+    copied = once * len(Chunks(np.empty((1, FOUR_MINUTES)))) * 256 / FOUR_MINUTES
+    yield Row(
+        f"memory of a fit, resnext {sizes.filters}, {many} recordings of 4 min",
+        "the spectrograms once, plus the network's own",
+        "≤ 1.2 times",
+        measured,
+        f"spectrograms {once:.2f} GB, chunked they would be {copied:.2f} GB; the "
+        f"network's own {np.median(own) / 1e9:.2f} GB in batches of {sizes.batch}",
+    )
+
+
+def peak_of_fit(model, n_recordings):
+    """Return by how many bytes a fit's peak exceeds what was there before its data."""
+    before = memory("VmRSS")
+    model.fit(*synthetic(n_recordings, FOUR_MINUTES))
+    return memory("VmHWM") - before
