@@ -133,31 +133,32 @@ def new_singers(collection, seed, share=8 / 23):
     yield Split("new singers", "", seed, np.flatnonzero(~new), np.flatnonzero(new))
 
 
-def build(name, split, n_chunks, steps, device):
+def build(name, split, n_chunks, steps, network):
     """Return an embedder, not fitted, that will be trained for so many steps."""
     if name == "hand-crafted":
         return ClipEmbedder(StandardScaler())
     if name == "LDA":
         return ClipEmbedder()
-    common = dict(batch_size=BATCH, device=device, random_state=split.seed, verbose=0)
+    common = dict(batch_size=BATCH, random_state=split.seed, verbose=0)
     if name == "untrained":
         # Batch norm hears the recordings; the weights stay as they were drawn.
         still = dict(lr=1e-12, lr_schedule=None, max_epochs=1, chunks_per_recording=1)
-        return SingerEmbedder(loss="margin-softmax", **still, **common)
+        return SingerEmbedder(loss="margin-softmax", **still, **common, **network)
     if name == "paper":
+        common["device"] = network["device"]
         make = partial(SingerEmbedder.paper, early_stopping=False)
         in_epoch = 2 * n_chunks.sum()
     else:
-        make = partial(SingerEmbedder, loss=name)
+        make = partial(SingerEmbedder, loss=name, **network)
         in_epoch = np.minimum(n_chunks, 8).sum() * (2 if name == "contrastive" else 1)
     return make(max_epochs=max(1, round(steps * BATCH / in_epoch)), **common)
 
 
-def embed(name, split, inputs, collection, steps, device):
+def embed(name, split, inputs, collection, steps, network):
     """Fit, and return where the chunks of all recordings of the split lie."""
     X = inputs["clips" if name in ("hand-crafted", "LDA") else "chunks"]
     train = [X[i] for i in split.train]
-    model = build(name, split, np.array([len(x) for x in train]), steps, device)
+    model = build(name, split, np.array([len(x) for x in train]), steps, network)
     # Partners of another lyric or melody, where the training side has such.
     song = np.unique(np.stack(collection.groupings)[:, split.train], axis=1)
     songs = {}
@@ -313,6 +314,7 @@ def main():
     parser.add_argument("--protocols", nargs="+", choices=("new-songs", "new-singers"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--steps", type=int, default=300, help="of 32 chunks")
+    parser.add_argument("--filters", type=int, nargs="+", help="library's network")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--output", type=Path, default=Path("singing_embedding"))
     arguments = parser.parse_args()
@@ -336,7 +338,10 @@ def main():
         "chunks": MelChunker(n_jobs=-1).fit_transform(collection.recordings),
     }
     n_chunks = np.array([len(x) for x in inputs["chunks"]])
-    runs = Runs(arguments.output, {"data": arguments.data, "steps": arguments.steps})
+    settings = {"data": arguments.data, "steps": arguments.steps}
+    network = {"filters": arguments.filters} if arguments.filters else {}
+    runs = Runs(arguments.output, settings | network)
+    network["device"] = arguments.device
     fits = [
         (split, model)
         for seed in arguments.seeds
@@ -348,21 +353,15 @@ def main():
     for split, model in tqdm(fits, unit="fit"):
         fit = runs.get(
             key(split, model),
-            partial(
-                embed,
-                model,
-                split,
-                inputs,
-                collection,
-                arguments.steps,
-                arguments.device,
-            ),
+            partial(embed, model, split, inputs, collection, arguments.steps, network),
         )
         row = {"protocol": split.protocol, "split": split.name, "seed": split.seed}
         row["model"] = model
         measured.append(row | measure(fit, n_chunks, split, collection))
 
-    print(markdown(list(summarise(measured))))
+    table = markdown(list(summarise(measured)))
+    print(table)
+    (arguments.output / "table.md").write_text(table + "\n")
     with (arguments.output / "fits.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, measured[0])
         writer.writeheader()
