@@ -1,12 +1,17 @@
 """Results in a folder, each written as soon as it is there and never computed twice."""
 
+import csv
 import json
 import os
+import shlex
 import sys
+import warnings
+from contextlib import contextmanager
 from pathlib import Path
 
 import machine
 import numpy as np
+from tqdm.auto import tqdm
 
 
 class Runs:
@@ -15,47 +20,120 @@ class Runs:
     Parameters
     ----------
     folder : Path
-        Made if need be. ``run.json`` in it says the command, the settings and the
-        machine; ``fits/`` holds one file a fit.
+        Made if need be. ``run.json`` in it says the settings, and the command and the
+        machine of every start; ``fits/`` holds one file a fit.
     settings : dict
         What the figures depend on. A folder with other settings is refused.
+
+    Attributes
+    ----------
+    folder : Path
+    starts : list of dict of str to str
+        The ``command`` and the ``machine`` of each start, this one last.
     """
 
     def __init__(self, folder, settings):
-        self.fits = Path(folder) / "fits"
+        self.folder = Path(folder)
+        self.fits = self.folder / "fits"
         self.fits.mkdir(parents=True, exist_ok=True)
-        note = Path(folder) / "run.json"
+        note = self.folder / "run.json"
         settings = json.loads(json.dumps(settings))
+        about = {"settings": settings, "starts": []}
         if note.exists():
-            known = json.loads(note.read_text())["settings"]
-            if known != settings:
+            about |= json.loads(note.read_text())
+            if about["settings"] != settings:
                 raise SystemExit(
-                    f"{folder} holds results of other settings ({known}, now "
-                    f"{settings}); choose another --output, or the settings of then"
+                    f"{folder} holds results of other settings ({about['settings']}, "
+                    f"now {settings}); choose another --output, or the settings of then"
                 )
-        else:
-            about = {
-                "command": " ".join(["python", *sys.argv]),
-                "machine": machine.describe(),
-                "settings": settings,
-            }
-            note.write_text(json.dumps(about, indent=1) + "\n")
+        start = {
+            "command": shlex.join(["python", *sys.argv]),
+            "machine": machine.describe(),
+        }
+        if start not in about["starts"]:
+            about["starts"].append(start)
+        self.starts = about["starts"]
+        with _whole(note) as file:
+            file.write(json.dumps(about, indent=1).encode() + b"\n")
 
     def get(self, key, fit):
         """Return what `fit`, a function, returned for this key: a dict of arrays."""
         path = self.fits / f"{key}.npz"
         if not path.exists():
-            result = fit()
-            # Renamed when it is whole: a killed run leaves no half a fit.
-            unfinished = path.with_suffix(f".{os.getpid()}")
-            with unfinished.open("wb") as file:
+            # Stopped from the keyboard, an estimator warns and keeps what it has
+            # learnt so far; among the results it would pass for a whole fit.
+            with warnings.catch_warnings():
+                warnings.filterwarnings("error", "training was interrupted")
+                try:
+                    result = fit()
+                except UserWarning as stopped:
+                    raise KeyboardInterrupt from stopped
+            with _whole(path) as file:
                 np.savez_compressed(file, **result)
-            unfinished.replace(path)
         with np.load(path) as saved:
             return dict(saved)
 
+    def complete(self, fits):
+        """Run what is missing; one line says how many are done, and the time left.
+
+        Parameters
+        ----------
+        fits : dict of str to function
+            As for `get`, by their keys.
+
+        Returns
+        -------
+        results : dict of str to dict of arrays
+            By the same keys.
+        """
+        missing = [key for key in fits if key not in self]
+        with tqdm(
+            total=len(fits), initial=len(fits) - len(missing), unit="fold"
+        ) as line:
+            for key in missing:
+                line.set_description(key)
+                try:
+                    self.get(key, fits[key])
+                except KeyboardInterrupt:
+                    raise SystemExit(
+                        "stopped; the same command goes on from here"
+                    ) from None
+                line.update()
+        return {key: self.get(key, fit) for key, fit in fits.items()}
+
+    def write(self, table, fits, caption):
+        """Write a table and the figures of each fit beside what they were made with.
+
+        Parameters
+        ----------
+        table, fits : list of dict
+            Rows with the same keys; of `fits`, numbers and words.
+        caption : str
+            A sentence to stand under the table.
+        """
+        start = self.starts[-1]
+        about = f"{caption}\n\n`{start['command']}`\n\n{start['machine']}"
+        (self.folder / "table.md").write_text(f"{markdown(table)}\n\n{about}\n")
+        (self.folder / "table.json").write_text(
+            json.dumps({"table": table, "fits": fits, "about": start}, indent=1) + "\n"
+        )
+        for name, rows in (("table", table), ("fits", fits)):
+            with (self.folder / f"{name}.csv").open("w", newline="") as file:
+                writer = csv.DictWriter(file, rows[0])
+                writer.writeheader()
+                writer.writerows(rows)
+
     def __contains__(self, key):
         return (self.fits / f"{key}.npz").exists()
+
+
+@contextmanager
+def _whole(path):
+    """Open a file that comes into being, by a rename, when it is whole."""
+    unfinished = path.with_suffix(f".{os.getpid()}")
+    with unfinished.open("wb") as file:
+        yield file
+    unfinished.replace(path)
 
 
 def markdown(rows):
