@@ -1,0 +1,11 @@
+"""The transformers: recordings become chunked spectrograms, or features of clips.
+
+X is a list with one entry a recording, and so is what comes out: a step never changes
+``len(X)``, so every splitter, search and pipeline of scikit-learn works unchanged, and
+a chunk cannot cross a fold. The transformers learn nothing: `fit` only checks.
+"""
+
+from singerlearn.features.chunkers import CQTChunker, MelChunker, as_chunks
+from singerlearn.features.handcrafted import HandcraftedFeatures
+
+__all__ = ["CQTChunker", "HandcraftedFeatures", "MelChunker", "as_chunks"]

@@ -1,0 +1,164 @@
+"""Recordings to the classical features of their clips."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._set_output import _get_container_adapter
+from threadpoolctl import threadpool_limits
+
+from singerlearn.audio import load
+from singerlearn.chunks import Chunks
+from singerlearn.features.transformer import COUNT, WINDOW, RecordingTransformer
+from singerlearn.spectrogram import frame_features
+
+
+class HandcraftedFeatures(RecordingTransformer, auto_wrap_output_keys=None):
+    """Recordings to mean and standard deviation of classical features in each clip.
+
+    The paper's baseline (section 3.4): chroma, MFCC, spectral centroid, roll-off and
+    flux of clips of about six seconds, which are the same stretches of time as the
+    chunks of :class:`MelChunker`. Frame features are computed once a recording, as
+    librosa does, and clips pooled from them. Flux is the norm of a frame's rise in
+    magnitude over the frame before.
+
+    A recording shorter than a clip is one clip of the frames that it has: silence, with
+    which a chunk is padded, would move every mean and deviation.
+
+    Parameters
+    ----------
+    sampling_rate : float, default=22050
+        Rate to which every recording is brought, in Hz.
+    n_fft : int, default=2048
+        Samples in a frame.
+    hop_length : int, default=512
+        Samples between frames.
+    n_mfcc : int, default=13
+        Mel-frequency cepstral coefficients, of 128 Mel bands.
+    clip_frames : int, default=256
+        Length of a clip, in frames (5.94 s at 22 050 Hz, hop 512).
+    hop_frames : int, default=51
+        Step between clips, in frames (1.19 s).
+    aggregation : {"none", "average"}, default="none"
+        "none" gives every clip's features; "average" their mean over the recording, a
+        table of one row a recording for any scikit-learn estimator.
+    n_jobs : int, default=None
+        Threads, as joblib counts them; the result does not depend on it.
+
+    See Also
+    --------
+    singerlearn.baseline.ClipClassifier : Names singers by the features of clips.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from singerlearn.features import HandcraftedFeatures
+    >>> tone = np.sin(0.06 * np.arange(44100 * 10))
+    >>> features = HandcraftedFeatures()
+    >>> clips = features.fit_transform([(tone, 44100)])
+    >>> clips[0].shape
+    (4, 56)
+    >>> features.get_feature_names_out()[[0, 12, 24, 25, 55]]
+    array(['chroma00_mean', 'mfcc00_mean', 'mfcc12_mean', 'centroid_mean',
+           'flux_std'], dtype=object)
+    """
+
+    _modules = ("librosa.feature.spectral",)
+    _parameter_constraints = {
+        **RecordingTransformer._parameter_constraints,
+        "n_fft": WINDOW,
+        "n_mfcc": [Interval(Integral, 1, 128, closed="both")],
+        "clip_frames": COUNT,
+        "aggregation": [StrOptions({"none", "average"})],
+    }
+
+    def __init__(
+        self,
+        *,
+        sampling_rate=22050,
+        n_fft=2048,
+        hop_length=512,
+        n_mfcc=13,
+        clip_frames=256,
+        hop_frames=51,
+        aggregation="none",
+        n_jobs=None,
+    ):
+        self.sampling_rate = sampling_rate
+        self.n_fft = n_fft
+        self.hop_length = hop_length
+        self.n_mfcc = n_mfcc
+        self.clip_frames = clip_frames
+        self.hop_frames = hop_frames
+        self.aggregation = aggregation
+        self.n_jobs = n_jobs
+
+    def transform(self, X):
+        """Load the recordings and compute their features; no `fit` is needed before.
+
+        Parameters
+        ----------
+        X : list of n_recordings paths, waveforms or (waveform, sampling_rate) pairs
+            The recordings.
+
+        Returns
+        -------
+        clips : list of n_recordings ndarrays of shape (n_clips, n_features)
+            In the order of X; or, if ``aggregation="average"``, one table of shape
+            (n_recordings, n_features), as `set_output` has it.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            If a recording cannot be read or has nothing to hear; the message names it.
+        """
+        # librosa multiplies matrices: BLAS threads inside of ours would get in each
+        # other's way, and their number could change the last bit.
+        with threadpool_limits(limits=1, user_api="blas"):
+            clips = super().transform(X)
+        if self.aggregation == "none":
+            return clips
+        table = np.stack([features.mean(axis=0) for features in clips])
+        adapter = _get_container_adapter("transform", self)
+        if adapter is None:
+            return table
+        return adapter.create_container(table, X, columns=self.get_feature_names_out())
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the features: all means, then all standard deviations.
+
+        Parameters
+        ----------
+        input_features : Ignored
+            Present by scikit-learn's convention.
+
+        Returns
+        -------
+        names : ndarray of str of shape (n_features,)
+            Such as ``mfcc03_std``.
+        """
+        frame_features = [
+            *(f"chroma{i:02}" for i in range(12)),
+            *(f"mfcc{i:02}" for i in range(self.n_mfcc)),
+            *("centroid", "rolloff", "flux"),
+        ]
+        return np.array(
+            [f"{name}_{part}" for part in ("mean", "std") for name in frame_features],
+            dtype=object,
+        )
+
+    def _transform_recording(self, recording):
+        frames = frame_features(
+            load(recording, self.sampling_rate),
+            sampling_rate=self.sampling_rate,
+            n_fft=self.n_fft,
+            hop_length=self.hop_length,
+            n_mfcc=self.n_mfcc,
+        )
+        clip_frames = min(self.clip_frames, frames.shape[1])
+        return np.stack(
+            [
+                np.concatenate([clip.mean(axis=1), clip.std(axis=1)])
+                for clip in Chunks(frames, clip_frames, self.hop_frames)
+            ]
+        )

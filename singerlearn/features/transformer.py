@@ -1,0 +1,117 @@
+"""What every transformer of recordings does alike."""
+
+from importlib import import_module
+from numbers import Integral, Real
+
+from joblib import Parallel, delayed
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils._param_validation import Interval
+
+from singerlearn.audio import check_recordings, naming
+from singerlearn.chunks import Chunks
+
+POSITIVE = [Interval(Real, 0, None, closed="neither")]
+COUNT = [Interval(Integral, 1, None, closed="left")]
+WINDOW = [Interval(Integral, 2, None, closed="left")]
+
+
+class RecordingTransformer(TransformerMixin, BaseEstimator):
+    """Applies `_transform_recording` of its subclass to every recording."""
+
+    _parameter_constraints = {
+        "sampling_rate": POSITIVE,
+        "hop_length": COUNT,
+        "hop_frames": COUNT,
+        "n_jobs": [Integral, None],
+    }
+
+    # Imported before the threads start, in which modules that import each other could
+    # be met half-made.
+    _modules = ()
+
+    def fit(self, X, y=None):
+        """Check the parameters and that X is a list of recordings.
+
+        Parameters
+        ----------
+        X : list of n_recordings paths, waveforms or (waveform, sampling_rate) pairs
+            The recordings; none is opened.
+        y : Ignored
+            Present by scikit-learn's convention.
+
+        Returns
+        -------
+        self : object
+            The transformer, which has learnt nothing.
+        """
+        self._check(X)
+        return self
+
+    def transform(self, X):
+        """Load the recordings and transform each; no `fit` is needed before.
+
+        Parameters
+        ----------
+        X : list of n_recordings paths, waveforms or (waveform, sampling_rate) pairs
+            The recordings.
+
+        Returns
+        -------
+        Xt : list of n_recordings transformed recordings
+            In the order of X.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            If a recording cannot be read or has nothing to hear; the message names it.
+        """
+        recordings = self._check(X)
+        for module in self._modules:
+            import_module(module)
+        # Threads, not processes: decoding, resampling and transforms release the GIL.
+        return Parallel(n_jobs=self.n_jobs, prefer="threads")(
+            delayed(self._transform_named)(index, recording)
+            for index, recording in enumerate(recordings)
+        )
+
+    def set_output(self, *, transform=None):
+        """Set the container of tables; lists of recordings stay lists.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"}, default=None
+            None leaves it as it is.
+
+        Returns
+        -------
+        self : object
+            The transformer.
+        """
+        if transform is not None:
+            self._sklearn_output_config = {"transform": transform}
+        return self
+
+    def __sklearn_tags__(self):
+        """X is a list of recordings, and there is nothing to fit."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        tags.transformer_tags.preserves_dtype = []
+        tags.requires_fit = False
+        return tags
+
+    def _check(self, X):
+        self._validate_params()
+        recordings = check_recordings(X)
+        for index, recording in enumerate(recordings):
+            if isinstance(recording, Chunks):
+                raise ValueError(
+                    f"recording {index} is chunked already; {type(self).__name__} "
+                    "takes paths and waveforms, so leave it out"
+                )
+        return recordings
+
+    def _transform_named(self, index, recording):
+        with naming(index, recording):
+            return self._transform_recording(recording)
