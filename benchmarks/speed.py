@@ -10,15 +10,13 @@ With --output, speed.md and speed.json hold the table, and every ratio, as far a
 """
 
 import argparse
-import json
-import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import machine
 import speed_audio
 import speed_networks
-from runs import markdown
+from timing import write_table
 
 ROWS = {
     "log-mel": speed_audio.log_mel_row,
@@ -78,16 +76,6 @@ QUICK = Sizes(
 )
 
 
-def write(folder, about, rows):
-    """Write what there is so far, so that a run that is stopped leaves it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    table = markdown([row.cells() for row in rows])
-    text = f"{table}\n\nMeasured on {about['machine']} by `{about['command']}`.\n"
-    (folder / "speed.md").write_text(text, encoding="utf-8")
-    whole = about | {"rows": [asdict(row) for row in rows]}
-    (folder / "speed.json").write_text(json.dumps(whole, indent=1) + "\n")
-
-
 def main():
     """Read the command line, measure row after row, print and save."""
     parser = argparse.ArgumentParser(
@@ -101,20 +89,16 @@ def main():
     sizes = QUICK if arguments.quick else Sizes()
     if arguments.repeats:
         sizes = replace(sizes, repeats=arguments.repeats, fits=arguments.repeats)
-    about = {
-        "command": " ".join(["python", *sys.argv]),
-        "machine": machine.describe(),
-        "sizes": asdict(sizes),
-    }
-    print(about["machine"], flush=True)
+    print(machine.describe(), flush=True)
     rows = []
     for name in arguments.rows:
         for row in ROWS[name](sizes):
             rows.append(row)
-            print(": ".join([row.what, row.cells()["measured"]]), flush=True)
-            if arguments.output:
-                write(arguments.output, about, rows)
-    print(markdown([row.cells() for row in rows]))
+            print(f"{row.what}: {row.cells()['measured']}", flush=True)
+            cells = [row.cells() for row in rows]
+            path = arguments.output and arguments.output / "speed"
+            table = write_table(path, cells, [asdict(row) for row in rows])
+    print(table)
 
 
 if __name__ == "__main__":

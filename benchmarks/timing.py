@@ -1,5 +1,8 @@
 """Contenders timed in turn, each in a process of its own where that matters."""
 
+import json
+import shlex
+import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -8,6 +11,9 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
+
+import machine
+from runs import markdown
 
 
 def timed(function, *args, **kwargs):
@@ -98,6 +104,32 @@ class Row:
             "measured": f"{middle:.3g} ({low:.3g} to {high:.3g})",
             "remarks": self.remarks,
         }
+
+
+def write_table(path, rows, figures=None, **notes):
+    """Return rows as Markdown with what they ran on; write that, and JSON beside it.
+
+    Parameters
+    ----------
+    path : Path or None
+        Without suffix; None writes nothing.
+    rows : list of dict
+        The cells.
+    figures : list of dict, default=None
+        What goes to the JSON in place of `rows`.
+    **notes : str
+        What else to know.
+    """
+    command = shlex.join(["python", *sys.argv])
+    about = {"machine": machine.describe(), "command": command, **notes}
+    under = "\n".join(f"- {name}: {note}" for name, note in about.items())
+    text = f"{markdown(rows)}\n\n{under}\n"
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.with_suffix(".md").write_text(text, encoding="utf-8")
+        whole = {**about, "rows": rows if figures is None else figures}
+        path.with_suffix(".json").write_text(json.dumps(whole, indent=1) + "\n")
+    return text
 
 
 def memory(kind="VmHWM"):
