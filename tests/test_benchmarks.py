@@ -1,0 +1,250 @@
+"""The paper's tables as commands: what they measure, keep, refuse, and go on with."""
+
+import csv
+import json
+import runpy
+import subprocess
+import sys
+import time
+from argparse import Namespace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+ROOT = Path(__file__).resolve().parents[1]
+SEARCH = ROOT / "examples" / "search_hyperparameters.py"
+TINY = (
+    "--data", "synthetic", "--singers", 2, "--recordings", 3, "--duration", 6,
+    "--folds", 2, "--epochs", 1, "--device", "cpu",
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def benchmarks(monkeypatch):
+    """Import from the benchmarks' folder, as a script there does."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+
+
+@pytest.fixture
+def table_1(monkeypatch, capsys):
+    """Run singer_classification.py in this process; returns what it printed."""
+
+    def run(*options):
+        import singer_classification
+
+        command = ["singer_classification.py", *map(str, options)]
+        monkeypatch.setattr(sys, "argv", command)
+        singer_classification.main()
+        return capsys.readouterr().out
+
+    return run
+
+
+@pytest.fixture
+def refused(table_1, capsys):
+    """Run singer_classification.py, which refuses; returns what it says."""
+
+    def run(*options):
+        with pytest.raises(SystemExit) as stopped:
+            table_1(*options)
+        return f"{stopped.value.code} {capsys.readouterr().err}"
+
+    return run
+
+
+def read(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("aggregation", ["max", "attention"])
+def test_rows_are_the_papers(aggregation):
+    from paper import ROWS, count_parameters
+
+    assert len(ROWS) == 1 + 1 + 16 + 2  # SVM, LDA, networks over Mel, over CQT
+    assert ROWS["vanilla-shallow-max-cqt"].front_end == "cqt"
+    # The paper's own counts, but for the row where its text is the odd one out.
+    for network in ("vanilla-shallow", "resnext-shallow", "resnext-deep"):
+        row = ROWS[f"{network}-{aggregation}"]
+        assert row.architecture["aggregation"] == aggregation
+        found = count_parameters(row.architecture)
+        np.testing.assert_allclose(found, (row.convolution, row.total), rtol=4e-3)
+
+
+def test_a_killed_benchmark_goes_on_where_it_was(table_1, tmp_path):
+    rows = "--rows", "resnext-shallow-average"
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    script = ROOT / "benchmarks" / "singer_classification.py"
+    command = [sys.executable, script, *TINY, *rows, "--output", killed]
+    process = subprocess.Popen(list(map(str, command)), stderr=subprocess.DEVNULL)
+    while not list(killed.glob("fits/*.npz")) and process.poll() is None:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    (first,) = killed.glob("fits/*.npz")  # of two
+    written = first.stat().st_mtime_ns
+    assert not (killed / "table.csv").exists()
+
+    table_1(*TINY, *rows, "--output", killed)
+    table_1(*TINY, *rows, "--output", whole)
+    assert first.stat().st_mtime_ns == written
+    assert (killed / "table.csv").read_text() == (whole / "table.csv").read_text()
+    assert len(json.loads((killed / "run.json").read_text())["starts"]) == 2
+
+
+def test_the_table_says_what_was_measured(table_1, refused, tmp_path, monkeypatch):
+    import singer_classification
+
+    output = tmp_path / "out put"
+    options = *TINY, "--output", output
+    printed = table_1(*options, "--rows", "svm,resnext-shallow-max")
+    assert "6 recordings of 2 singers, chance 0.500; singer split" in printed
+    svm, network = read(output / "table.csv")
+    assert (svm["row"], svm["test, paper"], svm["valid, chunks"]) == (
+        "svm",
+        "0.2729",
+        "",
+    )
+    assert (network["total, k"], network["total, paper"]) == ("5300", "5300")
+    fits = read(output / "fits.csv")
+    assert [fit["fold"] for fit in fits if fit["row"] == "svm"] == ["fold1", "fold2"]
+    mean = np.mean([float(fit["test chunks"]) for fit in fits if fit["row"] == "svm"])
+    assert svm["test, chunks"].startswith(f"{mean:.3f} ± ")
+    about = json.loads((output / "table.json").read_text())["about"]
+    assert f"--output '{output}'" in about["command"] and "torch" in about["machine"]
+    assert about["command"] in (output / "table.md").read_text()
+    assert (output / "figure3.png").stat().st_size > 10_000
+
+    # Nothing is computed twice, nothing even heard again; less may be asked for.
+    monkeypatch.setattr(singer_classification, "evaluate", None)
+    table_1(*options, "--rows", "svm")
+    assert read(output / "table.csv") == [svm]
+    assert "other settings" in refused(*options, "--regime", "paper")
+
+
+def test_what_a_fold_reports_is_what_the_classifier_says(chunked, singers, tiny):
+    from singer_classification import evaluate
+
+    from singerlearn import SingerNetClassifier
+    from singerlearn.metrics import chunk_accuracy
+
+    train = np.flatnonzero(singers.songs != "song01")
+    test = np.flatnonzero(singers.songs == "song01")
+    net = SingerNetClassifier(**tiny, early_stopping=True)
+    found = evaluate(net, lambda: chunked, singers.singers, train, test)
+    own = [chunked[i] for i in test]
+    y = singers.singers
+    assert found["test recordings"] == net.score(own, y[test])
+    assert found["test chunks"] == chunk_accuracy(y[test], net.predict_chunks(own))
+    held = train[net.validation_indices_]
+    assert found["valid recordings"] == net.score([chunked[i] for i in held], y[held])
+    kept = np.setdiff1d(train, held)
+    assert found["train recordings"] == net.score([chunked[i] for i in kept], y[kept])
+    assert len(found["valid_loss"]) == 3
+
+
+def test_a_fit_stopped_from_the_keyboard_is_not_kept(chunked, singers, tiny, tmp_path):
+    from runs import Runs
+    from skorch.callbacks import EpochScoring
+
+    from singerlearn import SingerNetClassifier
+
+    def stop(net, X, y):
+        raise KeyboardInterrupt
+
+    def fit(callbacks):
+        net = SingerNetClassifier(**tiny, callbacks=callbacks)
+        net.fit(chunked, singers.singers)
+        return {"epochs": len(net.history_)}
+
+    runs = Runs(tmp_path, {})
+    with pytest.raises(SystemExit, match="the same command goes on"):
+        runs.complete({"one": lambda: fit([EpochScoring(stop, name="n")])})
+    assert "one" not in runs
+    assert runs.complete({"one": lambda: fit(None)})["one"]["epochs"] == 3
+
+
+def test_runs_go_on_in_a_folder_of_before(tmp_path):
+    from runs import Runs
+
+    settings = {"data": "x"}
+    note = {"command": "python a.py", "machine": "one", "settings": settings}
+    (tmp_path / "run.json").write_text(json.dumps(note))
+    Runs(tmp_path, settings).get("a", lambda: {"z": [1]})
+    assert "a" in Runs(tmp_path, settings)
+    with pytest.raises(SystemExit, match="other settings"):
+        Runs(tmp_path, {"data": "y"})
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--data", "damp"), "--data damp: needs --root"),
+        (("--data", "folder", "--root", "nowhere"), "no folder 'nowhere'"),
+        (("--data", "synthetic", "--root", "x"), "leave out --root"),
+        (
+            ("--data", "folder", "--root", "x", "--duration", 3),
+            "synthetic singers only",
+        ),
+        ((*TINY, "--rows", "svm,vanilla"), "no row vanilla; the rows are svm, lda"),
+        ((*TINY, "--folds", 4), "--folds 4: 4 folds need 4 recordings"),
+        ((*TINY, "--split", "crossed"), "--data ravdess-song has them"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(refused, options, said, tmp_path):
+    assert said in refused(*options, "--output", tmp_path / "none")
+
+
+def asked(**options):
+    nothing = dict.fromkeys(("root", "singers", "recordings", "duration"))
+    return Namespace(**(nothing | options))
+
+
+def test_recordings_are_drawn_from_a_folder(singers, tmp_path):
+    import collection
+
+    for y, singer, song in zip(
+        singers.recordings, singers.singers, singers.songs, strict=True
+    ):
+        (tmp_path / singer).mkdir(exist_ok=True)
+        sf.write(tmp_path / singer / f"{song}.wav", y, singers.sampling_rate)
+    whole = collection.load(asked(data="folder", root=tmp_path))
+    assert str(whole) == "12 recordings of 4 singers"
+    assert set(whole.gender) == {""} and whole.groupings[0] is whole.songs
+    drawn = collection.load(
+        asked(data="folder", root=tmp_path, singers=3, recordings=2)
+    )
+    assert np.unique(drawn.singers, return_counts=True)[1].tolist() == [2, 2, 2]
+    assert drawn.fingerprint != whole.fingerprint
+
+
+def test_crossed_directions_share_neither_lyric_nor_melody(ravdess_song, tmp_path):
+    import collection
+
+    for take in ravdess_song.rglob("03-02-*-01.flac"):
+        (tmp_path / take.name).symlink_to(take)
+    voices = collection.load(asked(data="ravdess-song", root=tmp_path))
+    sizes = []
+    for _, train, test in collection.crossed_directions(voices):
+        sizes.append((len(train), len(test)))
+        for grouping in voices.groupings:
+            assert not set(grouping[train]) & set(grouping[test])
+    assert sizes == [(3, 2), (2, 3)]
+
+
+def test_the_search_for_hyper_parameters(monkeypatch, capsys):
+    pytest.importorskip("optuna_integration")
+    options = "--trials 2 --singers 3 --max-epochs 1".split()
+    monkeypatch.setattr(sys, "argv", ["search_hyperparameters.py", *options])
+    runpy.run_path(str(SEARCH), run_name="__main__")
+    first, _, best, kept = capsys.readouterr().out.splitlines()
+    assert first.endswith("lr 0.0001, dropout 0.1, batch_size 32, n_components 16")
+    assert best.startswith("best: ") and "chance 0.333" in kept
+
+
+def test_the_search_says_what_it_needs(monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(SystemExit, match=r"pip install 'singerlearn\[search\]'"):
+        runpy.run_path(str(SEARCH))
