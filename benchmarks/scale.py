@@ -52,7 +52,7 @@ def measure(n_recordings, device):
         "spectrograms, GB": n_recordings * chunks[0].spectrogram.nbytes / 1e9,
         "peak memory, GB": (memory("VmHWM") - before) / 1e9,
     }
-    if device == "cuda":
+    if device.startswith("cuda"):
         peak = torch.cuda.max_memory_allocated()
         measured["peak on the device, GB"] = peak / 1e9
     return measured
@@ -94,7 +94,7 @@ def damp_needs(device, minutes, n_chunks):
     size = DAMP * 96 * n_frames / 1e9
     training, dense = rates(device, n_chunks)
     some = min(SingerNetClassifier().chunks_per_recording, all_chunks)
-    where = "on the GPU" if device == "cuda" else "on this processor"
+    where = "on the GPU" if device.startswith("cuda") else "on this processor"
     hours = {
         "files → chunks, all cores of this machine": DAMP
         * seconds_of_chunking(minutes),

@@ -64,7 +64,7 @@ class Sizes:
 QUICK = Sizes(
     repeats=1,
     fits=1,
-    seconds=14.0,
+    seconds=9.0,
     song_seconds=7.0,
     n_files=2,
     n_in_memory=8,

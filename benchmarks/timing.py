@@ -137,7 +137,8 @@ def memory(kind="VmHWM"):
 
     Not by ``getrusage``: on Linux its peak is, in a child, at least the parent's.
     """
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(kind):
-            return int(line.split()[1]) * 1024
-    raise SystemExit(f"this system's /proc/self/status has no {kind}; it needs Linux")
+    status = Path("/proc/self/status")
+    if not status.exists():
+        raise SystemExit(f"memory is measured on Linux only, by {status}")
+    lines = dict(line.split(":") for line in status.read_text().splitlines())
+    return int(lines[kind].split()[0]) * 1024  # it says kB and means KiB

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -52,15 +53,13 @@ def test_contenders_come_in_turn_and_a_warm_up_counts_for_nobody():
 
     def contender(name, seconds):
         called.append(name)
-        return seconds.pop(0), name.upper()
+        return next(seconds), name.upper()
 
-    rounds = in_turn(
-        {
-            "ours": lambda: contender("ours", [100.0, 1.0, 2.0][len(called) // 2 :]),
-            "theirs": lambda: contender("theirs", [0.1, 3.0, 8.0][len(called) // 2 :]),
-        },
-        repeats=2,
-    )
+    contenders = {
+        "ours": partial(contender, "ours", iter([100.0, 1.0, 2.0])),
+        "theirs": partial(contender, "theirs", iter([0.1, 3.0, 8.0])),
+    }
+    rounds = in_turn(contenders, repeats=2)
     assert called == ["ours", "theirs"] * 3
     assert rounds["ours"] == [(1.0, "OURS"), (2.0, "OURS")]
     assert ratios(rounds, "theirs", "ours") == [3.0, 4.0]
@@ -76,10 +75,8 @@ def test_plain_training_sees_the_same_chunks_in_the_same_order():
         filters=(4, 8), dense=(), dropout=0.0, max_epochs=2, batch_size=3,
         early_stopping=False, device="cpu", random_state=0, verbose=0,
     )  # fmt: skip
-    (_, ours), (_, plain) = (
-        train(model, chunks, y, "float32"),
-        train_plainly(model, chunks, y),
-    )
+    _, ours = train(model, chunks, y, "float32")
+    _, plain = train_plainly(model, chunks, y)
     np.testing.assert_allclose(ours, plain, rtol=1e-3)
     _, otherwise = train_plainly(model.set_params(random_state=1), chunks, y)
     assert not np.allclose(ours, otherwise, rtol=1e-2)
