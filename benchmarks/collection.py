@@ -1,12 +1,14 @@
 """The recordings of a benchmark: what `--data` and `--root` on a command line mean."""
 
-from functools import partial
+import argparse
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
 
+from singerlearn import CQTChunker, HandcraftedFeatures, MelChunker
 from singerlearn.datasets import (
     load_damp,
     load_damp_balanced,
@@ -61,7 +63,22 @@ class Collection(NamedTuple):
 
 def add_arguments(parser):
     """Let a command line say which recordings to take; `load` reads it."""
-    parser.add_argument("--data", required=True, choices=(*LOADERS, "synthetic"))
+    kinds = (*LOADERS, "synthetic")
+
+    def kind_or_folder(value):
+        if value not in kinds and not Path(value).is_dir():
+            raise argparse.ArgumentTypeError(
+                f"{value!r} is neither a folder nor one of {', '.join(kinds)}"
+            )
+        return value
+
+    parser.add_argument(
+        "--data",
+        required=True,
+        type=kind_or_folder,
+        help=f"{', '.join(kinds)}; or just a folder: of RAVDESS song, by the names of "
+        "its files, or else of <singer>/<recording>",
+    )
     parser.add_argument("--root", type=Path, help="folder of the data")
     parser.add_argument(
         "--singers", type=int, help="to draw (damp: 46, half of them women) or to make"
@@ -139,15 +156,41 @@ def _make(arguments, made):
     return make_singers(**made, n_jobs=-1, random_state=0)
 
 
+def listen(recordings, store):
+    """Return a function that gives the recordings as a front end hears them, once.
+
+    Parameters
+    ----------
+    recordings : list
+    store : Path
+        Folder that keeps spectrograms for the next start.
+
+    Returns
+    -------
+    heard : callable
+        Takes ``"mel"``, ``"cqt"`` or ``"clips"``.
+    """
+    front_ends = {
+        "mel": MelChunker(store=store, n_jobs=-1),
+        "cqt": CQTChunker(store=store, n_jobs=-1),
+        "clips": HandcraftedFeatures(n_jobs=-1),
+    }
+    return cache(lambda name: front_ends[name].fit_transform(recordings))
+
+
 def _read(arguments):
     """Read real recordings, and draw some of them if that is asked for."""
-    if arguments.root is None:
+    kind, root = arguments.data, arguments.root
+    if kind not in LOADERS:
+        is_ravdess = next(Path(kind).rglob("03-02-*"), None)
+        kind, root = ("ravdess-song" if is_ravdess else "folder"), Path(kind)
+    elif root is None:
         raise ValueError("needs --root, the folder where the recordings lie")
     if arguments.duration is not None:
         raise ValueError("--duration is of synthetic singers only")
-    data = LOADERS[arguments.data](arguments.root)
+    data = LOADERS[kind](root)
     n_singers, n_recordings = arguments.singers, arguments.recordings
-    if arguments.data == "damp":
+    if kind == "damp":
         return select_singers(data, n_singers or 46, n_recordings or 10, random_state=0)
     if not (n_singers or n_recordings):
         return data

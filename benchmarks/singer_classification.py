@@ -32,7 +32,7 @@ what is there.
 
 import argparse
 import time
-from functools import cache, partial
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -48,9 +48,6 @@ from sklearn.preprocessing import StandardScaler
 
 from singerlearn import (
     ClipClassifier,
-    CQTChunker,
-    HandcraftedFeatures,
-    MelChunker,
     SingerNetClassifier,
     TrainingCurveDisplay,
 )
@@ -63,16 +60,6 @@ SIDES = ("train", "valid", "test")
 LOSSES = ("train_loss", "valid_loss")
 # At the library's own 1e-3 the paper's dense layers stumble half-way.
 QUICK = dict(lr=3e-4, dense=(1024, 1024, 1024), max_epochs=20)
-
-
-def listen(recordings, store):
-    """Return a function that gives the recordings as a front end hears them, once."""
-    front_ends = {
-        "mel": MelChunker(store=store, n_jobs=-1),
-        "cqt": CQTChunker(store=store, n_jobs=-1),
-        "clips": HandcraftedFeatures(n_jobs=-1),
-    }
-    return cache(lambda name: front_ends[name].fit_transform(recordings))
 
 
 def split(voices, kind, n_folds):
@@ -249,7 +236,7 @@ def main():
     settings = {name: getattr(arguments, name) for name in chosen}
     settings |= {"recordings": str(voices), "fingerprint": voices.fingerprint}
     runs = Runs(arguments.output, settings)
-    heard = listen(voices.recordings, arguments.output / "spectrograms")
+    heard = collection.listen(voices.recordings, arguments.output / "spectrograms")
 
     about, fits = plan(arguments, voices, heard)
     results = runs.complete(fits)

@@ -3,10 +3,11 @@
     python benchmarks/singing_embedding.py --data <folder of RAVDESS song>
     python benchmarks/singing_embedding.py --data synthetic
 
-Two protocols. *New songs*: train on one lyric and melody, embed the crossed one, both
-ways round. *New singers*: train on 15 singers, embed the 8 others, drawn anew for each
-seed. Synthetic singers with a strong song effect have the second only: 60 train, 20
-others are embedded. Everything is compared on the same recordings:
+Two protocols. *New songs*, of RAVDESS song: train on one lyric and melody, embed the
+crossed one, both ways round. *New singers*: train on two thirds of the singers (15 of
+RAVDESS song; three quarters of sixty or more), embed the others, drawn anew for each
+seed. The synthetic singers, 60 to train on and 20 others, have a strong song effect.
+Everything is compared on the same recordings:
 
 - hand-crafted: mean and deviation of classical features, standardised;
 - LDA: the same clips, projected by discriminant analysis of the training singers;
@@ -28,12 +29,12 @@ directions of
 """
 
 import argparse
-import csv
 import time
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import collection
 import machine
 import matplotlib
 import numpy as np
@@ -41,17 +42,8 @@ from runs import Runs, markdown, mean_and_spread
 from scipy.optimize import minimize_scalar
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
-from tqdm.auto import tqdm
 
-from singerlearn import (
-    ClipEmbedder,
-    EmbeddingDisplay,
-    HandcraftedFeatures,
-    KNNDisplay,
-    MelChunker,
-    SingerEmbedder,
-)
-from singerlearn.datasets import load_ravdess_song, make_singers
+from singerlearn import ClipEmbedder, EmbeddingDisplay, KNNDisplay, SingerEmbedder
 from singerlearn.metrics import (
     contrastive_loss,
     equal_error_rate,
@@ -69,16 +61,6 @@ MODELS = ("hand-crafted", "LDA", "untrained", "paper", *LOSSES)
 DRAWN = ("hand-crafted", "LDA", "paper", "supervised-contrastive")  # in Figures 4 and 7
 
 
-class Collection(NamedTuple):
-    """Recordings, and what two of them must not share to be crossed."""
-
-    recordings: list
-    singers: np.ndarray
-    songs: np.ndarray
-    gender: np.ndarray
-    groupings: list
-
-
 class Split(NamedTuple):
     """One fit: what it is called, and on which recordings it is trained and tested."""
 
@@ -89,48 +71,28 @@ class Split(NamedTuple):
     test: np.ndarray
 
 
-def load(data):
-    """Return the recordings of RAVDESS song, or synthetic singers."""
-    if data == "synthetic":
-        made = make_singers(80, 6, song_effect=2.0, n_jobs=-1, random_state=0)
-        return Collection(
-            made.recordings, made.singers, made.songs, made.gender, [made.songs]
-        )
-    read = load_ravdess_song(data, unit="performance", n_jobs=-1)
-    return Collection(
-        read.recordings,
-        read.singers,
-        read.songs,
-        read.gender,
-        [read.statement, read.melody],
-    )
+def new_songs(voices, seed):
+    """Train on one lyric and melody, embed the crossed one, both ways round."""
+    for name, train, test in collection.crossed_directions(voices):
+        yield Split("new songs", name, seed, train, test)
 
 
-def new_songs(collection, seed):
-    """Train on one lyric and melody, embed the crossed one: kids x minor, dogs x major.
-
-    These are the quarters that `crossed_ravdess.py` reports on, too.
-    """
-    lyric, melody = collection.groupings
-    minor = (lyric == "kids") & (melody == "minor")
-    major = (lyric == "dogs") & (melody == "major")
-    for name, train, test in (("to-major", minor, major), ("to-minor", major, minor)):
-        yield Split(
-            "new songs", name, seed, np.flatnonzero(train), np.flatnonzero(test)
-        )
-
-
-def new_singers(collection, seed, share=8 / 23):
-    """Embed singers who were not trained on, as many women and men as there are."""
-    singers, first = np.unique(collection.singers, return_index=True)
+def new_singers(voices, seed):
+    """Embed singers who were not trained on, women and men in the shares of all."""
+    singers, first = np.unique(voices.singers, return_index=True)
+    share = 8 / 23 if len(singers) < 60 else 1 / 4
     test = train_test_split(
         singers,
         test_size=round(share * len(singers)),
-        stratify=collection.gender[first],
+        stratify=voices.gender[first],
         random_state=seed,
     )[1]
-    new = np.isin(collection.singers, test)
+    new = np.isin(voices.singers, test)
     yield Split("new singers", "", seed, np.flatnonzero(~new), np.flatnonzero(new))
+
+
+PROTOCOLS = {"new-songs": new_songs, "new-singers": new_singers}
+SYNTHETIC = dict(n_singers=80, n_songs=6, song_effect=2.0)
 
 
 def build(name, split, n_chunks, steps, network):
@@ -154,18 +116,18 @@ def build(name, split, n_chunks, steps, network):
     return make(max_epochs=max(1, round(steps * BATCH / in_epoch)), **common)
 
 
-def embed(name, split, inputs, collection, steps, network):
+def embed(name, split, heard, voices, steps, network):
     """Fit, and return where the chunks of all recordings of the split lie."""
-    X = inputs["clips" if name in ("hand-crafted", "LDA") else "chunks"]
+    X = heard("clips" if name in ("hand-crafted", "LDA") else "mel")
     train = [X[i] for i in split.train]
     model = build(name, split, np.array([len(x) for x in train]), steps, network)
     # Partners of another lyric or melody, where the training side has such.
-    song = np.unique(np.stack(collection.groupings)[:, split.train], axis=1)
+    song = np.unique(np.stack(voices.groupings)[:, split.train], axis=1)
     songs = {}
     if name in LOSSES and song.shape[1] > 1:
-        songs["songs"] = collection.groupings[0][split.train]
+        songs["songs"] = voices.groupings[0][split.train]
     start = time.perf_counter()
-    model.fit(train, collection.singers[split.train], **songs)
+    model.fit(train, voices.singers[split.train], **songs)
     seconds = time.perf_counter() - start
     return {
         "train": np.concatenate(model.transform_chunks(train)),
@@ -174,30 +136,30 @@ def embed(name, split, inputs, collection, steps, network):
     }
 
 
-def measure(fit, n_chunks, split, collection):
+def measure(fit, n_chunks, split, voices):
     """Return every figure of one fit."""
     chunks = {
         side: np.split(fit[side], np.cumsum(n_chunks[getattr(split, side)])[:-1])
         for side in ("train", "test")
     }
     Z = {side: np.stack([z.mean(axis=0) for z in chunks[side]]) for side in chunks}
-    singers = {side: collection.singers[getattr(split, side)] for side in chunks}
+    singers = {side: voices.singers[getattr(split, side)] for side in chunks}
 
     # Crossed neighbours: among the new singers' own recordings, or those trained on.
     known = [] if split.protocol == "new singers" else [split.train]
     everything = np.concatenate([split.test, *known])
     placed = np.concatenate([Z["test"], *([Z["train"]] if known else [])])
-    crossed = [grouping[everything] for grouping in collection.groupings]
+    crossed = [grouping[everything] for grouping in voices.groupings]
     named = {
         k: leave_one_out_predict(
             placed,
-            collection.singers[everything],
+            voices.singers[everything],
             n_neighbors=k,
             exclude_groups=crossed,
         )[: len(split.test)]
         for k in N_NEIGHBORS
     }
-    trials = make_trials(collection.singers[everything], exclude_groups=crossed)
+    trials = make_trials(voices.singers[everything], exclude_groups=crossed)
     row = {"EER": equal_error_rate(trials.is_target, trials.scores(placed))}
     row |= {
         f"crossed {k}": np.mean(labels == singers["test"])
@@ -205,7 +167,7 @@ def measure(fit, n_chunks, split, collection):
     }
     for what, labels in (
         ("singer", singers["test"]),
-        ("song", collection.songs[split.test]),
+        ("song", voices.songs[split.test]),
     ):
         found = leave_one_out_knn(Z["test"], labels, n_neighbors=N_NEIGHBORS)
         row |= {f"{what} {k}": accuracy for k, accuracy in found.items()}
@@ -257,7 +219,7 @@ def summarise(measured):
         yield row | {"seconds": f"{np.mean([m['seconds'] for m in own]):.0f}"}
 
 
-def draw(runs, measured, split, n_chunks, collection, output):
+def draw(runs, measured, split, n_chunks, voices, output):
     """Write Figure 5 of all fits of a protocol, and Figures 4 and 7 of one of them."""
     protocol = split.protocol
     suffix = protocol.replace(" ", "_") + ".png"
@@ -273,7 +235,7 @@ def draw(runs, measured, split, n_chunks, collection, output):
         }
         for what in ("singer", "song")
     }
-    singers, songs = collection.singers[split.test], collection.songs[split.test]
+    singers, songs = voices.singers[split.test], voices.songs[split.test]
     chance = KNNDisplay.from_embeddings(
         {"any": np.zeros((len(singers), 1))}, singers=singers, songs=songs
     ).chance
@@ -304,71 +266,65 @@ def key(split, model):
     return "_".join(part.replace(" ", "-") for part in parts if part)
 
 
-def main():
-    """Read the command line, run, print and save."""
+def parse():
+    """Read the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", required=True, help="folder, or 'synthetic'")
+    collection.add_arguments(parser)
     parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
-    parser.add_argument("--protocols", nargs="+", choices=("new-songs", "new-singers"))
+    parser.add_argument("--protocols", nargs="+", choices=PROTOCOLS)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--steps", type=int, default=300, help="of 32 chunks")
     parser.add_argument("--filters", type=int, nargs="+", help="library's network")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--output", type=Path, default=Path("singing_embedding"))
-    arguments = parser.parse_args()
-    if arguments.data == "synthetic":
-        if "new-songs" in (arguments.protocols or ()):
-            parser.error("synthetic singers have the protocol new-singers only")
-        protocols = [partial(new_singers, share=1 / 4)]
-    else:
-        chosen = arguments.protocols or ("new-songs", "new-singers")
-        named = {"new-songs": new_songs, "new-singers": new_singers}
-        protocols = [named[protocol] for protocol in chosen]
+    return parser.parse_args()
 
-    print(machine.describe())
-    collection = load(arguments.data)
-    print(
-        f"{len(collection.recordings)} recordings of "
-        f"{len(np.unique(collection.singers))} singers"
-    )
-    inputs = {
-        "clips": HandcraftedFeatures(n_jobs=-1).fit_transform(collection.recordings),
-        "chunks": MelChunker(n_jobs=-1).fit_transform(collection.recordings),
-    }
-    n_chunks = np.array([len(x) for x in inputs["chunks"]])
+
+def main():
+    """Run what is asked for and missing, print and save."""
+    arguments = parse()
     settings = {"data": arguments.data, "steps": arguments.steps}
     network = {"filters": arguments.filters} if arguments.filters else {}
     runs = Runs(arguments.output, settings | network)
     network["device"] = arguments.device
-    fits = [
-        (split, model)
+
+    voices = collection.load(arguments, **SYNTHETIC)
+    print(machine.describe(), voices, sep="\n")
+    heard = collection.listen(voices.recordings, arguments.output / "spectrograms")
+    n_chunks = np.array([len(x) for x in heard("mel")])
+    possible = PROTOCOLS if len(voices.groupings) > 1 else ["new-singers"]
+    splits = [
+        split
         for seed in arguments.seeds
-        for protocol in protocols
-        for split in protocol(collection, seed)
-        for model in arguments.models
+        for protocol in arguments.protocols or possible
+        for split in PROTOCOLS[protocol](voices, seed)
     ]
-    measured = []
-    for split, model in tqdm(fits, unit="fit"):
-        fit = runs.get(
-            key(split, model),
-            partial(embed, model, split, inputs, collection, arguments.steps, network),
-        )
+    about = {
+        key(split, model): (split, model)
+        for split in splits
+        for model in arguments.models
+    }
+    results = runs.complete(
+        {
+            name: partial(embed, model, split, heard, voices, arguments.steps, network)
+            for name, (split, model) in about.items()
+        }
+    )
+    fits = []
+    for name, (split, model) in about.items():
         row = {"protocol": split.protocol, "split": split.name, "seed": split.seed}
         row["model"] = model
-        measured.append(row | measure(fit, n_chunks, split, collection))
+        fits.append(row | measure(results[name], n_chunks, split, voices))
 
-    table = markdown(list(summarise(measured)))
-    print(table)
-    (arguments.output / "table.md").write_text(table + "\n")
-    with (arguments.output / "fits.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, measured[0])
-        writer.writeheader()
-        writer.writerows(measured)
-    for protocol in dict.fromkeys(split.protocol for split, _ in fits):
-        split = next(split for split, _ in fits if split.protocol == protocol)
-        draw(runs, measured, split, n_chunks, collection, arguments.output)
+    table = list(summarise(fits))
+    print(markdown(table))
+    caption = f"{voices}, {arguments.steps} steps of {BATCH} chunks."
+    runs.write(table, fits, caption)
+    for protocol in dict.fromkeys(split.protocol for split in splits):
+        split = next(split for split in splits if split.protocol == protocol)
+        draw(runs, fits, split, n_chunks, voices, arguments.output)
     print(f"Table and pictures are in {arguments.output.resolve()}")
 
 
