@@ -150,7 +150,7 @@ def main():
     for n_recordings in tqdm(sorted(arguments.counts), unit="size"):
         with own_process() as call:
             rows.append(call(measure, n_recordings, device))
-    shown = [{name: float(f"{x:.3g}") for name, x in row.items()} for row in rows]
+    shown = [{name: f"{x:.3g}" for name, x in row.items()} for row in rows]
     for column in ("fit, s", "transform, s", "peak memory, GB"):
         for row, exponent in zip(shown, growth(rows, column), strict=True):
             row[f"growth of {column.split(',')[0]}"] = (
