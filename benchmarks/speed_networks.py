@@ -154,7 +154,7 @@ def prediction_row(sizes):
         verbose=0,
     ).fit(X, y)
     # Two of these singers, for longer.
-    heard = make_singers(2, 1, duration=sizes.seconds / 2, random_state=0).recordings
+    heard = make_singers(2, 1, duration=sizes.seconds, random_state=0).recordings
     chunks = MelChunker().transform(heard)
     n_chunks = sum(map(len, chunks))
     rounds = in_turn(
