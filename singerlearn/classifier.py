@@ -77,7 +77,8 @@ class SingerNetClassifier(
         What the convolutions compute in. "auto" takes bfloat16 on a GPU or processor
         with units for it, else float32; the paper has float32.
     compile : bool, default=False
-        Whether torch compiles the network first: for long trainings on a GPU.
+        Whether torch compiles the network's training first: for long ones on a GPU.
+        Prediction is not compiled.
     keep_memory : bool, default=True
         Whether a fit, or a prediction, on a CPU with glibc keeps freed memory for its
         next step, which is faster and costs up to 1.5 GB. It concerns the whole process
