@@ -20,14 +20,16 @@ ROOMS = {
     "features": {"audio", "spectrogram", "chunks", "store"},
     "batches": set(),
     "partners": {"batches"},
+    "callbacks": set(),
     "device": set(),
     "inference": {"batches"},
-    "training": {"batches", "device", "features", "inference", "nn"},
+    "training": {"batches", "callbacks", "device", "features", "inference", "nn"},
     "classifier": {"features", "training"},
     "embedder": {"batches", "features", "nn", "partners", "training"},
     "baseline": {"features"},
     "display": {"chunks", "metrics"},
-    "datasets": {"audio"},
+    "synthesis": {"spectrogram"},
+    "datasets": {"audio", "synthesis"},
 }
 # Third parties that belong to one room, or to few.
 KEEPERS = {
@@ -35,7 +37,7 @@ KEEPERS = {
     "av": {"audio"},
     "soxr": {"audio"},
     "filelock": {"store"},
-    "skorch": {"training"},
+    "skorch": {"callbacks", "training"},
     "torch": {"nn", "batches", "device", "inference", "training", "classifier"},
 }
 

@@ -6,9 +6,13 @@ import numpy as np
 from joblib import Parallel, delayed
 from sklearn.utils import Bunch, check_random_state, check_scalar
 
-from singerlearn.datasets.performance import perform
-from singerlearn.datasets.rendering import render
-from singerlearn.datasets.voices import draw_channel, draw_singer, draw_song
+from singerlearn.synthesis import (
+    draw_channel,
+    draw_singer,
+    draw_song,
+    perform,
+    render,
+)
 
 DESCR = """\
 Synthetic singers

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from singerlearn.datasets.voices import CONSONANTS
+from singerlearn.synthesis.voices import CONSONANTS
 
 CONTROL_RATE = 200  # Hz
 COARTICULATION = 0.07  # seconds in which a vowel turns into the next

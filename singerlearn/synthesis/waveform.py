@@ -11,8 +11,8 @@ import math
 import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 
-from singerlearn.datasets.performance import CONTROL_RATE
-from singerlearn.datasets.voices import EQ_FREQUENCIES
+from singerlearn.synthesis.performance import CONTROL_RATE
+from singerlearn.synthesis.voices import EQ_FREQUENCIES
 
 FRAME = 0.046  # seconds: longer than a formant rings, shorter than a syllable
 OVERLAP = 4  # frames that cover a sample
