@@ -1,11 +1,10 @@
-"""Networks over chunks, trained and applied, stopped and kept from going wrong.
+"""Networks over chunks, trained by skorch and applied.
 
-The only file that imports skorch. What a classifier and an embedder share is here;
-they differ in their targets, their criterion and what they make of the output.
+What a classifier and an embedder share is here; they differ in their targets, their
+criterion and what they make of the output.
 """
 
 import copy
-import math
 import warnings
 from contextlib import contextmanager
 from numbers import Integral, Real
@@ -18,12 +17,12 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EarlyStopping, LRScheduler
+from skorch.callbacks import LRScheduler
 from skorch.helper import predefined_split
 from torch.optim.lr_scheduler import OneCycleLR
-from tqdm.auto import tqdm
 
 from singerlearn.batches import ChunkBatches, ChunkDataset, draw_validation
+from singerlearn.callbacks import EarlyStoppingTest, FiniteLoss, ProgressBar, diverged
 from singerlearn.device import check_device, check_precision, kept_memory
 from singerlearn.features import as_chunks
 from singerlearn.inference import read_chunks, read_densely
@@ -310,70 +309,6 @@ def check_alike(chunks):
                 f"recording {i} has chunks that hold NaN or infinite values; make them "
                 "anew from the recording, or leave it out"
             )
-
-
-class EarlyStoppingTest(EarlyStopping):
-    """skorch's early stopping, tested every so many epochs, the best weights restored.
-
-    Parameters
-    ----------
-    every : int
-        Epochs between two tests.
-    patience : int
-        Epochs without improvement after which training ends.
-    min_improvement : float
-        The validation loss must fall under ``1 - min_improvement`` of the best.
-    """
-
-    def __init__(self, every, patience, min_improvement):
-        super().__init__(
-            patience=math.ceil(patience / every),
-            threshold=min_improvement,
-            load_best=True,
-        )
-        self.every = every
-
-    def on_epoch_end(self, net, **kwargs):
-        """Test, if it is time to."""
-        if len(net.history) % self.every == 0:
-            super().on_epoch_end(net, **kwargs)
-
-
-class FiniteLoss(Callback):
-    """Ends a training whose loss is no longer a number, and says what to do."""
-
-    def on_epoch_end(self, net, **kwargs):
-        """Raise ValueError if the epoch's loss is NaN or infinite."""
-        if not math.isfinite(net.history[-1, "train_loss"]):
-            raise diverged(net)
-
-
-def diverged(net):
-    """Return the error for a net that holds or gives NaN."""
-    return ValueError(
-        f"training diverged in epoch {len(net.history)}: the loss or the weights are "
-        f"not finite; lower lr (now {net.lr})"
-    )
-
-
-class ProgressBar(Callback):
-    """One line on the standard error: epochs done, time left, losses."""
-
-    def on_train_begin(self, net, **kwargs):
-        """Open the line."""
-        self.bar_ = tqdm(total=net.max_epochs, unit="epoch", desc="fit")
-
-    def on_epoch_end(self, net, **kwargs):
-        """Advance by one epoch."""
-        row = net.history[-1]
-        losses = {k: row[f"{k}_loss"] for k in ("train", "valid") if f"{k}_loss" in row}
-        self.bar_.set_postfix({k: f"{loss:.3f}" for k, loss in losses.items()})
-        self.bar_.update()
-
-    def on_train_end(self, net, **kwargs):
-        """Close the line."""
-        self.bar_.close()
-        del self.bar_
 
 
 def run(net, train, valid):

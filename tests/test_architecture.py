@@ -21,6 +21,7 @@ ROOMS = {
     "batches": set(),
     "partners": {"batches"},
     "callbacks": set(),
+    "callbacks": set(),
     "device": set(),
     "inference": {"batches"},
     "training": {"batches", "callbacks", "device", "features", "inference", "nn"},

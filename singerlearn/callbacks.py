@@ -1,0 +1,70 @@
+"""What watches a training, epoch by epoch: ends it, guards it, shows how far it is."""
+
+import math
+
+from skorch.callbacks import Callback, EarlyStopping
+from tqdm.auto import tqdm
+
+
+class EarlyStoppingTest(EarlyStopping):
+    """skorch's early stopping, tested every so many epochs, the best weights restored.
+
+    Parameters
+    ----------
+    every : int
+        Epochs between two tests.
+    patience : int
+        Epochs without improvement after which training ends.
+    min_improvement : float
+        The validation loss must fall under ``1 - min_improvement`` of the best.
+    """
+
+    def __init__(self, every, patience, min_improvement):
+        super().__init__(
+            patience=math.ceil(patience / every),
+            threshold=min_improvement,
+            load_best=True,
+        )
+        self.every = every
+
+    def on_epoch_end(self, net, **kwargs):
+        """Test, if it is time to."""
+        if len(net.history) % self.every == 0:
+            super().on_epoch_end(net, **kwargs)
+
+
+class FiniteLoss(Callback):
+    """Ends a training whose loss is no longer a number, and says what to do."""
+
+    def on_epoch_end(self, net, **kwargs):
+        """Raise ValueError if the epoch's loss is NaN or infinite."""
+        if not math.isfinite(net.history[-1, "train_loss"]):
+            raise diverged(net)
+
+
+def diverged(net):
+    """Return the error for a net that holds or gives NaN."""
+    return ValueError(
+        f"training diverged in epoch {len(net.history)}: the loss or the weights are "
+        f"not finite; lower lr (now {net.lr})"
+    )
+
+
+class ProgressBar(Callback):
+    """One line on the standard error: epochs done, time left, losses."""
+
+    def on_train_begin(self, net, **kwargs):
+        """Open the line."""
+        self.bar_ = tqdm(total=net.max_epochs, unit="epoch", desc="fit")
+
+    def on_epoch_end(self, net, **kwargs):
+        """Advance by one epoch."""
+        row = net.history[-1]
+        losses = {k: row[f"{k}_loss"] for k in ("train", "valid") if f"{k}_loss" in row}
+        self.bar_.set_postfix({k: f"{loss:.3f}" for k, loss in losses.items()})
+        self.bar_.update()
+
+    def on_train_end(self, net, **kwargs):
+        """Close the line."""
+        self.bar_.close()
+        del self.bar_
