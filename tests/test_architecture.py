@@ -21,7 +21,6 @@ ROOMS = {
     "batches": set(),
     "partners": {"batches"},
     "callbacks": set(),
-    "callbacks": set(),
     "device": set(),
     "inference": {"batches"},
     "training": {"batches", "callbacks", "device", "features", "inference", "nn"},
