@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from singerlearn.nn import AGGREGATIONS, BLOCKS, SingerNet
-from singerlearn.nn.aggregation import Attention, Average, Flatten, Max
 from singerlearn.nn.blocks import ResNeXtBlock, VanillaBlock, convolution
 
 SHALLOW, SHALLOW_WIDE = (64, 128), (128, 128)
@@ -168,59 +167,7 @@ def test_even_kernel_keeps_bands_and_frames_with_silence_around():
     assert_allclose(counts.detach(), expected, rtol=1e-5)
 
 
-# Aggregations
-
-
-def test_attention_equals_the_equations(rng):
-    n_features, n_frames = 12, 7
-    attention = Attention(n_features, n_frames)
-    with torch.no_grad():
-        attention.b.fill_(0.3)
-    frames = rng.randn(4, n_features, n_frames).astype(np.float32)
-    w, b = attention.w.detach().numpy(), 0.3
-
-    weights = attention.weights(torch.from_numpy(frames)).detach().numpy()
-    aggregated = attention(torch.from_numpy(frames)).detach().numpy()
-
-    for x, sigma, x_hat in zip(frames, weights, aggregated, strict=True):
-        X = x.T  # (N, D), as the paper writes it
-        scores = np.array([np.tanh(sum(X[n] * w) + b) for n in range(n_frames)])
-        expected = np.exp(scores) / sum(np.exp(scores))
-        assert_allclose(sigma, expected, rtol=1e-5)
-        assert_allclose(
-            x_hat,
-            sum(expected[n] * X[n] for n in range(n_frames)),
-            rtol=1e-4,
-            atol=1e-6,
-        )
-
-
-def test_attention_without_a_template_is_the_average(rng):
-    attention = Attention(6, 9)
-    torch.nn.init.zeros_(attention.w)
-    frames = db_chunks(rng, 2, 6, 9)
-    assert_allclose(attention(frames).detach(), Average(6, 9)(frames), rtol=1e-5)
-
-
-def test_other_aggregations_equal_numpy(rng):
-    frames = db_chunks(rng, 3, 5, 8)
-    assert_allclose(Max(5, 8)(frames), frames.numpy().max(axis=2))
-    assert_allclose(Average(5, 8)(frames), frames.numpy().mean(axis=2), rtol=1e-6)
-    assert_allclose(Flatten(5, 8)(frames), frames.numpy().reshape(3, -1))
-
-
-@pytest.mark.parametrize("name", AGGREGATIONS)
-def test_aggregations_say_how_much_they_leave(name):
-    module = AGGREGATIONS[name](6, 4)
-    assert module(torch.zeros(2, 6, 4)).shape == (2, module.out_features)
-
-
-@pytest.mark.parametrize("name", ["max", "average", "attention"])
-def test_aggregations_ignore_the_order_of_frames(rng, name):
-    frames = db_chunks(rng, 2, 6, 9)
-    module = AGGREGATIONS[name](6, 9)
-    shuffled = frames[:, :, rng.permutation(9)]
-    assert_allclose(module(shuffled).detach(), module(frames).detach(), rtol=1e-4)
+# The network
 
 
 def test_attention_weights_of_a_net_are_those_of_its_frames(rng):
@@ -238,9 +185,6 @@ def test_attention_weights_of_a_net_are_those_of_its_frames(rng):
 def test_no_attention_no_weights():
     with pytest.raises(ValueError, match="aggregation='attention'.*has Average"):
         small_net().attention_weights(torch.zeros(1, 16, 24))
-
-
-# The network
 
 
 @pytest.mark.parametrize("block", BLOCKS)

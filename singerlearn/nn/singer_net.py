@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from singerlearn.nn.aggregation import AGGREGATIONS, Attention
+from singerlearn.nn.aggregation import AGGREGATIONS
 from singerlearn.nn.blocks import BLOCKS, convolution
 
 __all__ = ["ParameterCount", "SingerNet"]
@@ -64,8 +64,11 @@ class SingerNet(nn.Module):
         Channels as the paper's tables list them: of the convolution layer, then of
         each block. The paper's shallow networks have one block, its deep ones six,
         such as (32, 64, 64, 64, 128, 128, 128).
-    aggregation : {"none", "max", "average", "attention"}, default="average"
-        How the frames become one vector.
+    aggregation : str, default="average"
+        How the frames become one vector: "none", "max", "average" or "attention" as in
+        the paper; their mean and standard deviation ("statistics"), weighted by
+        attention or not ("attentive-statistics"); or "self-attention", for which their
+        order counts.
     dense : sequence of int, default=(1024, 1024, 1024)
         Units of the dense layers; () for none.
     dropout : float, default=0.1
@@ -225,10 +228,10 @@ class SingerNet(nn.Module):
         readings : torch.Tensor of shape (batch, width)
         """
         if reading == "attention":
-            if not isinstance(self.aggregate, Attention):
+            if not hasattr(self.aggregate, "weights"):
                 raise ValueError(
-                    "only a network with aggregation='attention' has attention "
-                    f"weights; this one has {type(self.aggregate).__name__}"
+                    "only a network with attention, aggregation='attention' say, has "
+                    f"attention weights; this one has {type(self.aggregate).__name__}"
                 )
             return self.aggregate.weights(frames)
         embeddings = self.dense(self.aggregate(frames))
@@ -250,7 +253,7 @@ class SingerNet(nn.Module):
         Raises
         ------
         ValueError
-            If the network aggregates otherwise.
+            If the network aggregates without attention.
         """
         return self.read(self.frames(chunks), "attention")
 
