@@ -260,6 +260,11 @@ def test_a_waveform_that_fits_is_neither_copied_nor_changed(rng):
     y = rng.randn(1000).astype(np.float32)
     y.flags.writeable = False
     assert load(y) is y
+    for channel in (y[None], y[:, None]):
+        one = load((channel, 22050))
+        assert np.shares_memory(one, y)
+        assert_array_equal(one, y)
+        assert_array_equal(load((channel, 44100)), load((y, 44100)))
     strided = np.repeat(y, 3)[::3]
     assert_array_equal(load(strided), y)
     assert_array_equal(load((y, 22050)), y)
@@ -457,6 +462,9 @@ def test_a_survey_counts_what_is_there(rng):
     assert found.n_clipped == np.sum(np.abs(y) >= 0.999) > 1000
     assert found.peak == 1.0 and not found.is_silent
     assert survey(np.full(50, 0.5)).is_silent
+    # Averaged with a channel that is silent, nothing is at full scale.
+    averaged = survey((np.stack([y, 0 * y]), 16000))
+    assert (averaged.n_clipped, averaged.peak) == (0, 0.5)
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,8 @@ their scale; integers are PCM and are divided by the full scale of their type. C
 are averaged.
 """
 
-from singerlearn.audio.loading import (
-    Survey,
-    check_recordings,
-    describe,
-    load,
-    naming,
-    survey,
-)
+from singerlearn.audio.loading import load
+from singerlearn.audio.recordings import check_recordings, describe, naming
+from singerlearn.audio.surveys import Survey, survey
 
 __all__ = ["Survey", "check_recordings", "describe", "load", "naming", "survey"]

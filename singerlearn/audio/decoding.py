@@ -1,0 +1,132 @@
+"""Files of any format to blocks of samples, read to their end or refused."""
+
+import os
+import re
+
+import soundfile as sf
+
+# What libsndfile does not read and PyAV, with the codecs in its wheel, does.
+_PYAV_SUFFIXES = (".aac", ".m4a", ".m4b", ".mp4")
+
+# Samples decoded, mixed down and resampled at a time: they stay in the cache, and hours
+# of stereo never lie in memory at their own rate.
+_BLOCK = 2**16
+
+
+def decode(path):
+    """Iterate over a file, a block at a time.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+
+    Returns
+    -------
+    blocks : iterator of pairs of an ndarray and a number
+        Channels of shape (n_channels, n_samples), float32, and their rate in Hz.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it cannot be decoded, at once or, having begun, to its end.
+    """
+    _check_file(path)
+    is_pyav = path.lower().endswith(_PYAV_SUFFIXES)
+    return _pyav_blocks(path) if is_pyav else _soundfile_blocks(path)
+
+
+def _check_file(path):
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"no such file (looked from {os.getcwd()!r})")
+    if os.path.isdir(path):
+        raise ValueError("is a folder, not a recording; list the files in it")
+    if not os.access(path, os.R_OK):
+        raise ValueError("cannot be read: permission denied")
+    if os.path.getsize(path) == 0:
+        raise ValueError("the file is empty (0 bytes)")
+
+
+class _StreamedFile(sf.SoundFile):
+    """A sound file that is read once, from start to end.
+
+    After every read of a file that can, soundfile seeks to where it is. That leaves a
+    gap in an mp3, and fails at the end of a FLAC of unknown length (from a pipe).
+    """
+
+    def seekable(self):
+        return False
+
+
+def _soundfile_blocks(path):
+    decoded = 0
+    try:
+        with _StreamedFile(path) as file:
+            rate, announced = file.samplerate, _announced_frames(file)
+            while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):
+                decoded += len(block)
+                yield block.T, rate
+    except sf.LibsndfileError as error:
+        raise _undecodable(error) from error
+    _check_whole(decoded / rate, announced / rate)
+
+
+def _announced_frames(file):
+    """Frames by the header, 0 if it does not know."""
+    if file.frames > 2**62:
+        return 0
+    # Of a WAV or AIFF cut off, libsndfile counts the frames that are there.
+    sizes = re.search(
+        r"(?:data|SSND) *: (\d+) \(should be ([1-9]\d*)\)", file.extra_info
+    )
+    # Writers to a pipe announce about 2 or 4 GiB, whatever will come.
+    if sizes is None or int(sizes[1]) > 2**31 - 2**16:
+        return file.frames
+    return file.frames * int(sizes[1]) / int(sizes[2])
+
+
+def _pyav_blocks(path):
+    try:
+        import av
+    except ImportError as error:
+        raise ValueError(
+            "this kind of file needs PyAV: pip install 'singerlearn[m4a]'"
+        ) from error
+
+    decoded = 0.0
+    try:
+        with av.open(path) as container:
+            if not container.streams.audio:
+                raise ValueError("the file has no audio stream")
+            stream = container.streams.audio[0]
+            announced = float((stream.duration or 0) * stream.time_base)
+            if container.format.name == "aac":  # no header: guessed from the bit rate
+                announced = 0.0
+            planar = av.AudioResampler(format="fltp")  # of all formats, channels first
+            for frame in container.decode(stream):
+                for part in planar.resample(frame):
+                    decoded += part.samples / part.sample_rate
+                    yield part.to_ndarray(), part.sample_rate
+    except av.FFmpegError as error:
+        raise _undecodable(error) from error
+    _check_whole(decoded, announced)
+
+
+def _undecodable(error):
+    return ValueError(
+        f"cannot be decoded ({error}); it is damaged, cut off, or no audio file"
+    )
+
+
+def _check_whole(decoded, announced):
+    """Compare the seconds decoded with those of the header, which may be a little off.
+
+    An Ogg stream announces nothing: it is whole wherever it ends.
+    """
+    if decoded < 0.99 * announced:
+        raise ValueError(
+            f"the file is cut off: its header announces {announced:.2f} s, and only "
+            f"{decoded:.2f} s are there; get it again, or convert what there is to WAV"
+        )

@@ -1,0 +1,94 @@
+"""What a recording holds, told without keeping it."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from singerlearn.audio.loading import is_silent, mono_blocks
+from singerlearn.audio.recordings import naming_path
+
+# Where converters clip: full scale, but for a rounding or a dither below it.
+_FULL_SCALE = 0.999
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What one pass over a recording finds, at its own rate, its channels averaged.
+
+    Attributes
+    ----------
+    sampling_rate : float
+        In Hz.
+    n_samples, n_clipped : int
+        All samples, and those at full scale or beyond it, once the channels are
+        averaged: what clips in one channel of two is not counted.
+    peak : float
+        The largest magnitude; full scale is 1.
+    is_silent : bool
+        Whether there is nothing to hear, so that `load` refuses the recording.
+    fingerprint : str
+        The identity of the audio: equal where the samples and their rate are, in
+        whichever file, lossless format or array they lie.
+    """
+
+    sampling_rate: float
+    n_samples: int
+    n_clipped: int
+    peak: float
+    is_silent: bool
+    fingerprint: str
+
+    @property
+    def duration(self):
+        """Length in seconds."""
+        return self.n_samples / self.sampling_rate
+
+
+def survey(recording, sampling_rate=22050):
+    """Read a recording to its end and tell what it holds, keeping no sample.
+
+    Parameters
+    ----------
+    recording : str, Path, ndarray or tuple
+        As `load` takes it.
+    sampling_rate : float, default=22050
+        Rate of a waveform that comes without one, in Hz.
+
+    Returns
+    -------
+    Survey
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `load` does, but for a recording that is silent.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> pcm = np.array([0, 16384, -32768], dtype=np.int16)
+    >>> found = survey((pcm, 8000))
+    >>> found.n_samples, found.peak, found.n_clipped
+    (3, 1.0, 1)
+    >>> found.fingerprint == survey((pcm / 32768, 8000)).fingerprint
+    True
+    """
+    with naming_path(recording):
+        digest = hashlib.sha256()
+        n_samples = n_clipped = 0
+        extremes = []
+        for block, rate in mono_blocks(recording, sampling_rate):
+            digest.update(block + 0.0)  # -0.0 becomes 0.0, which has other bytes
+            n_samples += len(block)
+            n_clipped += int(np.count_nonzero(np.abs(block) >= _FULL_SCALE))
+            extremes += [block.min(), block.max()]
+            own_rate = float(rate)
+        return Survey(
+            is_silent=is_silent(extremes),
+            sampling_rate=own_rate,
+            n_samples=n_samples,
+            n_clipped=n_clipped,
+            peak=float(np.max(np.abs(extremes))),
+            fingerprint=f"{own_rate} {digest.hexdigest()}",
+        )
