@@ -41,6 +41,8 @@ class Collection(NamedTuple):
     groupings : list of ndarray of shape (n_recordings,)
         Two recordings are crossed if they share no label of any: the songs or, of
         RAVDESS song, the lyric and the melody.
+    song_titles : list of str
+        Of DAMP-balanced, the songs in index order; else empty.
     """
 
     recordings: list
@@ -48,16 +50,28 @@ class Collection(NamedTuple):
     songs: np.ndarray
     gender: np.ndarray
     groupings: list
+    song_titles: list
 
     def __str__(self):
         n_singers = len(np.unique(self.singers))
         return f"{len(self.singers)} recordings of {n_singers} singers"
 
     @property
-    def fingerprint(self):
-        """Eight digits of who sings what, wherever the recordings lie."""
-        return (
-            f"{crc32(repr((self.singers.tolist(), self.songs.tolist())).encode()):08x}"
+    def identity(self):
+        """What tells these recordings from others, wherever they lie: a dict."""
+        who_sings_what = repr((self.singers.tolist(), self.songs.tolist()))
+        return {
+            "recordings": str(self),
+            "fingerprint": f"{crc32(who_sings_what.encode()):08x}",
+        }
+
+    def take(self, indices):
+        """Return the collection of some of the recordings."""
+        return Collection(
+            [self.recordings[i] for i in indices],
+            *(labels[indices] for labels in (self.singers, self.songs, self.gender)),
+            [grouping[indices] for grouping in self.groupings],
+            self.song_titles,
         )
 
 
@@ -117,28 +131,40 @@ def load(arguments, **made):
         songs=data.songs,
         gender=data.get("gender", np.full(len(data.singers), "")),
         groupings=lyric_and_melody or [data.songs],
+        song_titles=data.get("song_titles", []),
     )
 
 
-def crossed_directions(collection):
-    """Train on one lyric and melody, test the crossed one: kids x minor, dogs x major.
+# Lyric in minor, lyric in major: what is reported, and what was chosen on.
+CROSSED = {"crossed": ("kids", "dogs"), "development": ("dogs", "kids")}
+
+
+def crossed_directions(collection, kind="crossed"):
+    """Train on one lyric and melody of RAVDESS song, test the crossed one.
+
+    Parameters
+    ----------
+    collection : Collection
+    kind : {"crossed", "development"}, default="crossed"
+        Kids x minor against dogs x major; or the other two quarters of the recordings,
+        on which the library's defaults were chosen.
 
     Yields
     ------
     name : str
         ``"to-major"`` or ``"to-minor"``.
     train, test : ndarray of int
-        The quarters that `crossed_ravdess.py` reports on, too; the library's defaults
-        were chosen on the other two.
     """
     if len(collection.groupings) < 2:
         raise SystemExit(
             "crossed directions need a lyric and a melody of each recording; "
             "--data ravdess-song has them"
         )
-    lyric, melody = collection.groupings
-    minor = np.flatnonzero((lyric == "kids") & (melody == "minor"))
-    major = np.flatnonzero((lyric == "dogs") & (melody == "major"))
+    lyrics, melodies = collection.groupings
+    minor, major = (
+        np.flatnonzero((lyrics == lyric) & (melodies == melody))
+        for lyric, melody in zip(CROSSED[kind], ("minor", "major"), strict=True)
+    )
     yield "to-major", minor, major
     yield "to-minor", major, minor
 

@@ -1,4 +1,4 @@
-"""The rows of the paper's Table 1, by name, and the figures to stand beside ours."""
+"""The rows of the paper's tables, by name, and the figures to stand beside ours."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from singerlearn.nn import SingerNet
 
 
 class Row(NamedTuple):
-    """A row of Table 1: a network, and the paper's figures.
+    """A row of a table: a network, and the paper's figures.
 
     Attributes
     ----------
@@ -16,24 +16,21 @@ class Row(NamedTuple):
         Rows of one network differ in their aggregation.
     front_end : {"mel", "cqt", "clips"}
     architecture : dict or None
-        Parameters of `SingerNet`; None for a baseline.
-    convolution, total : int or str
-        The paper's parameters, in thousands; all but the output layer's in total.
-    train, test : float or str
-        The paper's accuracy.
+        Parameters of `SingerNet`; None for what is not a network.
+    paper : dict of str to float
+        The paper's "convolution" and "total" parameters, in thousands, and "train" and
+        "test" accuracy (Table 1) or test "loss" (Table 2), as far as it has them.
     """
 
     network: str
     front_end: str
     architecture: dict | None
-    convolution: int | str
-    total: int | str
-    train: float | str
-    test: float | str
+    paper: dict
 
 
 # Network, block, filters, convolution parameters; of each aggregation, over Mel unless
-# it says CQT, all parameters, accuracy in training, accuracy in test.
+# it says CQT, all parameters (but Table 1's are without the output layer), and accuracy
+# in training and in test.
 TABLE_1 = (
     ("vanilla-shallow", "vanilla", (64, 128), 621, {
         "none": (200_000, 0.7915, 0.6276),
@@ -64,27 +61,71 @@ TABLE_1 = (
         "attention": (3844, 0.9284, 0.7288),
     }),
 )  # fmt: skip
-ROWS = {
-    "svm": Row("svm", "clips", None, "", "", 0.5164, 0.2729),
-    "lda": Row("lda", "clips", None, "", "", "", ""),
-} | {
-    f"{network}-{name}": Row(
-        network,
-        name.partition("-")[2] or "mel",
-        dict(block=block, filters=filters, aggregation=name.partition("-")[0]),
-        convolution,
-        *figures,
-    )
-    for network, block, filters, convolution, aggregations in TABLE_1
-    for name, figures in aggregations.items()
-}
+# The same with 16 dimensions of output, counted, and the contrastive loss in test.
+TABLE_2 = (
+    ("vanilla-shallow", "vanilla", (64, 128), 621, {
+        "none": (200_000, 0.3369),
+        "max": (5884, 0.3207),
+        "average": (5884, 0.3305),
+        "attention": (5884, 0.3279),
+    }),
+    ("vanilla-deep", "vanilla", (16, 32, 32, 32, 64, 64, 64), 708, {
+        "none": (28_000, 0.3753),
+        "max": (3611, 0.3461),
+        "average": (3611, 0.3544),
+        "attention": (3611, 0.3697),
+    }),
+    ("resnext-shallow", "resnext", (128, 128), 56, {
+        "none": (200_000, 0.3351),
+        "max": (5318, 0.3216),
+        "average": (5318, 0.3207),
+        "attention": (5318, 0.3315),
+    }),
+    ("resnext-deep", "resnext", (32, 64, 64, 64, 128, 128, 128), 172, {
+        "none": (52_600, 0.3605),
+        "max": (3861, 0.3423),
+        "average": (3861, 0.3378),
+        "attention": (3862, 0.3273),
+    }),
+)  # fmt: skip
 
 
-def count_parameters(architecture):
+def rows(table, *columns):
+    """Return the rows of a table by name, such as ``vanilla-shallow-max``."""
+    return {
+        f"{network}-{name}": Row(
+            network,
+            front_end=name.partition("-")[2] or "mel",
+            architecture=dict(
+                block=block, filters=filters, aggregation=name.partition("-")[0]
+            ),
+            paper=dict(
+                zip(
+                    ("convolution", "total", *columns),
+                    (convolution, *figures),
+                    strict=True,
+                )
+            ),
+        )
+        for network, block, filters, convolution, aggregations in table
+        for name, figures in aggregations.items()
+    }
+
+
+CLASSIFIERS = {
+    "svm": Row("svm", "clips", None, dict(train=0.5164, test=0.2729)),
+    "lda": Row("lda", "clips", None, {}),
+} | rows(TABLE_1, "train", "test")
+EMBEDDERS = rows(TABLE_2, "loss")
+
+
+def count_parameters(architecture, n_outputs=None):
     """Return the network's parameters in thousands: of the convolutions, and of all.
 
-    As the paper's Table 1 counts them, without the output layer.
+    Table 1 counts all but the output layer, as None does.
     """
     with torch.device("meta"):  # which counts without memory
-        count = SingerNet(96, 256, 1, **architecture).count_parameters()
-    return round(count.convolution / 1000), round((count.total - count.output) / 1000)
+        net = SingerNet(96, 256, n_outputs or 1, **architecture)
+    count = net.count_parameters()
+    total = count.total - (0 if n_outputs else count.output)
+    return round(count.convolution / 1000), round(total / 1000)

@@ -2,17 +2,22 @@ r"""Who sings this recording? The paper's Table 1, row by row, and its Figure 3.
 
     python benchmarks/singer_classification.py --data damp --root DAMP --regime paper
     python benchmarks/singer_classification.py --data ravdess-song --root RAVDESS \
-        --split crossed --seed 0 1 2
+        --split crossed --rows svm,lda,library --seed 0 1 2
     python benchmarks/singer_classification.py --data synthetic --folds 2 \
         --rows vanilla-shallow-average,svm
 
-Two splits. *singer* is the paper's: a fold tests one recording of every singer and
+Beside the paper's rows stand LDA, on the same clips as the SVM, and the library's own
+network and training with all its defaults ("library").
+
+Three splits. *singer* is the paper's: a fold tests one recording of every singer and
 trains on all others, but for one of each singer, drawn at random, to validate on. Fold
 i tests everybody's i-th recording: where recordings lie sorted by song, as those of
 RAVDESS song and synthetic singers do, nobody has sung that song in training. *crossed*
 is for RAVDESS song: train on one lyric and melody, test the crossed one, both ways.
+*development* is the same on the other two quarters of the recordings, on which the
+library's defaults were chosen.
 
-Two regimes, of the same networks:
+Two regimes of the paper's networks:
 
 - paper: section 3.3 to the letter, until its early-stopping test ends the training, or
   --epochs are over.
@@ -20,52 +25,48 @@ Two regimes, of the same networks:
   of 1e-4 and hundreds of epochs, 20 of them (or --epochs) with a one-cycle rate up to
   3e-4; batches of 16; at most 8 chunks of a recording in an epoch, cut at random, heard
   through random channels, partly masked. On the singer split the epoch with the least
-  validation loss is kept. On the crossed split, where two or three recordings of a
+  validation loss is kept. On the crossed splits, where two or three recordings of a
   singer are all there is, all are trained on and the last epoch is kept.
 
-Beside the SVM stands LDA on the same clips, which the paper does not have. The paper
-does not say whether its accuracies are of chunks or of recordings; here are both, mean
-and standard deviation over folds and seeds. Finished folds are kept in --output: a run
-that is stopped goes on where it was, and other rows, more folds and more seeds add to
-what is there.
+The paper does not say whether its accuracies are of chunks or of recordings; here are
+both, mean and standard deviation over folds and seeds. Finished folds are kept in
+--output: a run that is stopped goes on where it was, and other rows, more folds and
+more seeds add to what is there.
 """
 
-import argparse
 import time
 from functools import partial
 from itertools import product
-from pathlib import Path
 
 import collection
-import matplotlib
-import matplotlib.pyplot as plt
 import numpy as np
-from paper import ROWS, count_parameters
+import training_curves
+from command_line import make_parser
+from paper import CLASSIFIERS, Row, count_parameters
 from runs import Runs, markdown, mean_and_spread
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from singerlearn import (
-    ClipClassifier,
-    SingerNetClassifier,
-    TrainingCurveDisplay,
-)
+from singerlearn import ClipClassifier, SingerNetClassifier
 from singerlearn.metrics import chunk_accuracy, recording_accuracy
 from singerlearn.model_selection import SingerFolds
 
-matplotlib.use("Agg")
-
 SIDES = ("train", "valid", "test")
-LOSSES = ("train_loss", "valid_loss")
+DEFAULTS = SingerNetClassifier().get_params()
+LIBRARY = {
+    name: DEFAULTS[name]
+    for name in ("block", "cardinality", "filters", "aggregation", "dense")
+}
+ROWS = CLASSIFIERS | {"library": Row("library", "mel", LIBRARY, {})}
 # At the library's own 1e-3 the paper's dense layers stumble half-way.
 QUICK = dict(lr=3e-4, dense=(1024, 1024, 1024), max_epochs=20)
 
 
 def split(voices, kind, n_folds):
     """Yield the name of each fold, what it trains on, and what it tests."""
-    if kind == "crossed":
-        yield from collection.crossed_directions(voices)
+    if kind != "singer":
+        yield from collection.crossed_directions(voices, kind)
         return
     try:
         sides = SingerFolds(n_folds).split(voices.recordings, voices.singers)
@@ -83,11 +84,12 @@ def build(name, regime, *, validate, **parameters):
             make_pipeline(StandardScaler(), LinearDiscriminantAnalysis())
         )
     parameters |= ROWS[name].architecture | {"verbose": 0}
-    if regime == "paper":
-        return SingerNetClassifier.paper(**parameters)
-    parameters = QUICK | parameters
+    if name != "library":
+        if regime == "paper":
+            return SingerNetClassifier.paper(**parameters)
+        parameters = QUICK | parameters
     # A patience that outlasts the training: the test only chooses the best epoch.
-    patience = parameters["max_epochs"]
+    patience = parameters.get("max_epochs", DEFAULTS["max_epochs"])
     return SingerNetClassifier(early_stopping=validate, patience=patience, **parameters)
 
 
@@ -108,10 +110,7 @@ def evaluate(model, heard, singers, train, test):
             result[f"{side} recordings"] = recording_accuracy(
                 singers[own], model.classes_[best]
             )
-    for loss in LOSSES:
-        epochs = getattr(model, "history_", ())
-        result[loss] = [epoch[loss] for epoch in epochs if loss in epoch]
-    return result
+    return result | training_curves.losses(model)
 
 
 def figures(result):
@@ -124,75 +123,40 @@ def figures(result):
     }
 
 
-def history(result):
-    """Return the losses of a fit as `TrainingCurveDisplay` takes them."""
-    losses = [name for name in LOSSES if len(result[name])]
-    return [
-        {"epoch": i} | dict(zip(losses, row, strict=True))
-        for i, row in enumerate(zip(*(result[name] for name in losses), strict=True), 1)
-    ]
-
-
 def summarise(fits):
     """Yield a line for each row: parameters and accuracies beside the paper's."""
     for name in dict.fromkeys(fit["row"] for fit in fits):
         own = [fit for fit in fits if fit["row"] == name]
-        row = ROWS[name]
-        convolution, total = "", ""
-        if row.architecture:
-            convolution, total = count_parameters(row.architecture)
-        line = {
-            "row": name,
-            "fits": len(own),
-            "convolution, k": convolution,
-            "convolution, paper": row.convolution,
-            "total, k": total,
-            "total, paper": row.total,
-        }
+        architecture, paper = ROWS[name].architecture, ROWS[name].paper
+        counts = count_parameters(architecture) if architecture else ("", "")
+        line = {"row": name, "fits": len(own)}
+        for what, count in zip(("convolution", "total"), counts, strict=True):
+            line |= {f"{what}, k": count, f"{what}, paper": paper.get(what, "")}
         for side in SIDES:
             for what in ("chunks", "recordings"):
                 values = [fit[f"{side} {what}"] for fit in own]
                 known = [value for value in values if value is not None]
                 line[f"{side}, {what}"] = mean_and_spread(known) if known else ""
             if side != "valid":
-                line[f"{side}, paper"] = getattr(row, side)
+                line[f"{side}, paper"] = paper.get(side, "")
         yield line
-
-
-def draw(histories, output):
-    """Write Figure 3: losses of one fold of each row, networks side by side."""
-    networks = list(dict.fromkeys(ROWS[name].network for name in histories))
-    figure = plt.figure(figsize=(6 * len(networks), 4), layout="constrained")
-    axes = figure.subplots(1, len(networks), squeeze=False)[0]
-    for ax, network in zip(axes, networks, strict=True):
-        own = {k: v for k, v in histories.items() if ROWS[k].network == network}
-        TrainingCurveDisplay.from_history(own).plot(ax=ax)
-        ax.set_title(network)
-    figure.savefig(output / "figure3.png", dpi=120)
 
 
 def parse():
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    parser = make_parser(
+        __doc__,
+        ROWS,
+        {"networks": [name for name in ROWS if ROWS[name].architecture]},
+        default="all",
+        n_folds=10,
+        folds="of the singer split",
+        epochs="quick: 20; paper: no end",
     )
-    collection.add_arguments(parser)
     parser.add_argument(
-        "--rows", default="all", help=f"all, or some of, by comma: {', '.join(ROWS)}"
+        "--split", choices=("singer", "crossed", "development"), default="singer"
     )
-    parser.add_argument("--split", choices=("singer", "crossed"), default="singer")
-    parser.add_argument("--folds", type=int, default=10, help="of the singer split")
-    parser.add_argument("--regime", choices=("paper", "quick"), default="quick")
-    parser.add_argument("--epochs", type=int, help="at most (quick: 20; paper: no end)")
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--seed", type=int, nargs="+", default=[0])
-    parser.add_argument("--output", type=Path, default=Path("singer_classification"))
-    arguments = parser.parse_args()
-    names = arguments.rows.split(",")
-    arguments.rows = list(ROWS) if names == ["all"] else list(dict.fromkeys(names))
-    if unknown := [name for name in arguments.rows if name not in ROWS]:
-        parser.error(f"no row {', '.join(unknown)}; the rows are {', '.join(ROWS)}")
-    return arguments
+    return parser.parse_args()
 
 
 def plan(arguments, voices, heard):
@@ -233,10 +197,9 @@ def main():
     # Ten recordings of each, as in the paper, but few and short.
     voices = collection.load(arguments, n_singers=4, n_songs=10, duration=8.0)
     chosen = "data", "duration", "split", "regime", "epochs"
-    settings = {name: getattr(arguments, name) for name in chosen}
-    settings |= {"recordings": str(voices), "fingerprint": voices.fingerprint}
+    settings = {name: getattr(arguments, name) for name in chosen} | voices.identity
     runs = Runs(arguments.output, settings)
-    heard = collection.listen(voices.recordings, arguments.output / "spectrograms")
+    heard = collection.listen(voices.recordings, runs.folder / "spectrograms")
 
     about, fits = plan(arguments, voices, heard)
     results = runs.complete(fits)
@@ -248,13 +211,12 @@ def main():
     )
     print(markdown(table), caption, sep="\n\n")
     runs.write(table, measured, caption)
-    histories = {}
+    first = {}
     for key, result in results.items():
-        if len(result["train_loss"]):
-            histories.setdefault(about[key]["row"], history(result))
-    if histories:
-        draw(histories, arguments.output)
-    print(f"Written to {arguments.output.resolve()}")
+        first.setdefault(about[key]["row"], result)
+    networks = {name: row.network for name, row in ROWS.items()}
+    training_curves.draw(first, networks, runs.folder / "figure3.png")
+    print(f"Written to {runs.folder.resolve()}")
 
 
 if __name__ == "__main__":

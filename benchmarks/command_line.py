@@ -1,0 +1,55 @@
+"""What the commands that print the paper's tables have in common to be asked."""
+
+import argparse
+from pathlib import Path
+
+import collection
+
+
+def make_parser(document, rows, groups, *, default, n_folds, folds, epochs):
+    """Return a parser of recordings, rows, folds, regime, seeds and where to write.
+
+    Parameters
+    ----------
+    document : str
+        What the command does; its help.
+    rows : sequence of str
+        Names of rows; "all" is all of them.
+    groups : dict of str to sequence of str
+        Rows by a name for several.
+    default : str
+        Names of rows or groups, by comma.
+    n_folds : int
+        By default.
+    folds, epochs : str
+        What a fold is, and how long the training without --epochs.
+
+    Returns
+    -------
+    argparse.ArgumentParser
+        To which a command adds what only it can be asked.
+    """
+    groups = {"all": rows} | groups | {name: [name] for name in rows}
+
+    def listed(text):
+        asked = text.split(",")
+        if unknown := [name for name in asked if name not in groups]:
+            raise argparse.ArgumentTypeError(
+                f"no row {', '.join(unknown)}; the rows are {', '.join(groups)}"
+            )
+        return list(dict.fromkeys(row for name in asked for row in groups[name]))
+
+    parser = argparse.ArgumentParser(
+        description=document, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    collection.add_arguments(parser)
+    parser.add_argument(
+        "--rows", type=listed, default=default, help=f"by comma: {', '.join(groups)}"
+    )
+    parser.add_argument("--folds", type=int, default=n_folds, help=folds)
+    parser.add_argument("--regime", choices=("paper", "quick"), default="quick")
+    parser.add_argument("--epochs", type=int, help=f"at most ({epochs})")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--seed", type=int, nargs="+", default=[0])
+    parser.add_argument("--output", type=Path, default=Path(Path(parser.prog).stem))
+    return parser
