@@ -9,14 +9,14 @@ from numpy.testing import assert_allclose
 
 from singerlearn.chunks import Chunks
 from singerlearn.inference import read_chunks, read_densely
-from singerlearn.nn import SingerNet
+from singerlearn.nn import AGGREGATIONS, BLOCKS, SingerNet
 
 
-def build(aggregation="attention", filters=(4, 8, 8), chunk_frames=32, block="resnext"):
+def build(aggregation="attention", filters=(4, 8, 8), chunk_frames=32, **parameters):
     torch.manual_seed(0)
     net = SingerNet(
-        16, chunk_frames, 3, block=block, filters=filters, dense=(8,),
-        aggregation=aggregation,
+        16, chunk_frames, 3, filters=filters, dense=(8,), aggregation=aggregation,
+        **parameters,
     )  # fmt: skip
     for _ in range(3):  # batch norm has statistics of its own
         net(60 * torch.rand(4, 16, chunk_frames))
@@ -40,10 +40,16 @@ def by_hand(net, chunks, reading):
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("aggregation", ["none", "max", "average", "attention"])
-@pytest.mark.parametrize("block", ["vanilla", "resnext"])
-def test_stretches_give_what_the_whole_recording_gives(aggregation, block):
-    net = build(aggregation, block=block)
+@pytest.mark.parametrize(
+    ("aggregation", "block", "downsampling"),
+    [(aggregation, "resnext", "max-pool") for aggregation in AGGREGATIONS]
+    + [("average", "vanilla", "max-pool")]
+    + [("average", block, "stride") for block in BLOCKS],
+)
+def test_stretches_give_what_the_whole_recording_gives(
+    aggregation, block, downsampling
+):
+    net = build(aggregation, block=block, downsampling=downsampling)
     recordings = [recording(n, seed=n) for n in (32, 75, 400)]
     for batch_size in (1, 2, 64):
         for found, chunks in zip(
@@ -69,8 +75,9 @@ def test_a_recording_of_one_chunk_is_the_same_both_ways(reading):
 
 
 @torch.inference_mode()
-def test_frames_out_of_reach_of_a_chunks_ends_are_the_same_both_ways():
-    net = build(filters=(4, 8), chunk_frames=64)
+@pytest.mark.parametrize("downsampling", ["max-pool", "stride", ("stride", "max-pool")])
+def test_frames_out_of_reach_of_a_chunks_ends_are_the_same_both_ways(downsampling):
+    net = build(filters=(4, 8), chunk_frames=64, downsampling=downsampling)
     chunks = recording(160, hop_frames=48, chunk_frames=64)
     whole = net.frames(torch.tensor(chunks.spectrogram)[None])[0]
     alone = net.frames(torch.tensor(np.asarray(chunks)))
@@ -88,11 +95,14 @@ def test_frames_out_of_reach_of_a_chunks_ends_are_the_same_both_ways():
     hop_frames=st.integers(1, 60),
     chunk_frames=st.integers(8, 50),
     batch_size=st.integers(1, 8),
+    downsampling=st.sampled_from(["max-pool", "stride"]),
 )
 def test_every_chunk_has_a_row_whatever_the_lengths(
-    n_frames, hop_frames, chunk_frames, batch_size
+    n_frames, hop_frames, chunk_frames, batch_size, downsampling
 ):
-    net = build("average", filters=(2,), chunk_frames=chunk_frames)
+    net = build(
+        "average", filters=(2,), chunk_frames=chunk_frames, downsampling=downsampling
+    )
     chunks = recording(n_frames, hop_frames, chunk_frames)
     with torch.inference_mode():
         (found,) = read_densely(net, [chunks], "outputs", batch_size)

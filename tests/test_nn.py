@@ -167,6 +167,30 @@ def test_even_kernel_keeps_bands_and_frames_with_silence_around():
     assert_allclose(counts.detach(), expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("kind", BLOCKS)
+@pytest.mark.parametrize("shape", [(6, 8), (7, 9), (2, 3)])
+def test_a_strided_block_is_every_other_place_of_the_whole_one(rng, kind, shape):
+    whole, strided = BLOCKS[kind](3, 8).eval(), BLOCKS[kind](3, 8, stride=2).eval()
+    with torch.no_grad():
+        for p, q in zip(strided.parameters(), whole.parameters(), strict=True):
+            p.copy_(q)
+    x = db_chunks(rng, 2, 3, *shape)
+    expected = whole(x)[:, :, 1::2, 1::2].detach()
+    assert_allclose(strided(x).detach(), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("n_frames", [20, 21])
+def test_a_strided_even_kernel_starts_as_the_whole_one_does(rng, n_frames):
+    whole, strided = (
+        convolution(1, 3, 10).eval(),
+        convolution(1, 3, 10, stride=2).eval(),
+    )
+    strided[0].load_state_dict(whole[1].state_dict())  # needs no zero more on one side
+    x = db_chunks(rng, 2, 1, 12, n_frames)
+    expected = whole(x)[:, :, :12:2, :20:2].detach()
+    assert_allclose(strided(x).detach(), expected, rtol=1e-4, atol=1e-4)
+
+
 # The network
 
 
@@ -203,8 +227,12 @@ def test_every_member_of_the_family_learns_with_all_its_weights(
         assert torch.isfinite(parameter.grad).all(), name
 
 
-def test_a_pool_follows_the_layer_and_each_run_of_equal_filters(rng):
-    chunks = db_chunks(rng, 1, 32, 64)
+@pytest.mark.parametrize("downsampling", ["max-pool", "stride"])
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_pool_follows_the_layer_and_each_run_of_equal_filters(
+    rng, downsampling, block
+):
+    chunks = db_chunks(rng, 1, 35, 67)
     for filters, n_pools in [
         ((4,), 1),
         ((4, 8), 2),
@@ -212,10 +240,45 @@ def test_a_pool_follows_the_layer_and_each_run_of_equal_filters(rng):
         ((4, 8, 8, 8), 2),
         ((4, 8, 8, 16), 3),
     ]:
-        net = small_net(32, 64, filters=filters)
+        net = small_net(35, 67, filters=filters, block=block, downsampling=downsampling)
         channels = filters[-1]
-        expected = (1, channels * (32 >> n_pools), 64 >> n_pools)
+        expected = (1, channels * (35 >> n_pools), 67 >> n_pools)
         assert net.frames(chunks).shape == expected, filters
+        assert net.n_pooled == 2**n_pools
+        pools = [m for m in net.modules() if isinstance(m, torch.nn.MaxPool2d)]
+        assert len(pools) == (n_pools if downsampling == "max-pool" else 0)
+
+
+def test_one_stage_may_stride_and_another_pool():
+    net = small_net(filters=(4, 8, 8), downsampling=("stride", "max-pool"))
+    assert [type(layer).__name__ for layer in net.convolutions] == [
+        "Sequential", "ResNeXtBlock", "ResNeXtBlock", "MaxPool2d"
+    ]  # fmt: skip
+    net = small_net(filters=(4, 8, 8), downsampling=["max-pool", "stride"])
+    first, pool, inner, last = net.convolutions
+    assert first[1].stride == inner.bottleneck[1][0].stride == (1, 1)
+    assert last.bottleneck[1][-3].stride == last.shortcut[1].stride == (2, 2)
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("downsampling", ["max-pool", "stride", ("stride", "max-pool")])
+def test_nothing_beyond_its_reach_matters_to_a_frame(rng, block, downsampling):
+    net = small_net(8, 120, filters=(4, 8, 8), block=block, downsampling=downsampling)
+    chunks = db_chunks(rng, 4, 8, 120).requires_grad_()
+    net.frames(chunks)[:, :, 14].square().sum().backward()  # in the middle
+    heard = np.flatnonzero(chunks.grad.abs().sum(dim=(0, 1)))
+    first, last = 14 * net.n_pooled, 15 * net.n_pooled - 1
+    assert first - net.reach <= heard.min() < first
+    assert heard.max() == last + net.reach
+
+
+def test_strides_cost_a_projection_where_channels_stay():
+    for filters, n_projections in [((8, 16), 0), ((8, 8), 1), ((8, 16, 16), 1)]:
+        pooled = small_net(filters=filters).count_parameters()
+        strided = small_net(filters=filters, downsampling="stride").count_parameters()
+        channels = filters[-1]
+        expected = n_projections * (channels * channels + channels)
+        assert strided.convolution - pooled.convolution == expected
 
 
 def test_channels_and_bands_lie_side_by_side_and_time_stays_last(rng):
@@ -291,9 +354,10 @@ def test_same_seed_same_weights():
     chunk_frames=st.integers(1, 40),
     stages=st.integers(0, 3),
     aggregation=st.sampled_from(sorted(AGGREGATIONS)),
+    downsampling=st.sampled_from(["max-pool", "stride"]),
 )
 def test_whatever_leaves_something_after_the_pools_works(
-    n_bands, chunk_frames, stages, aggregation
+    n_bands, chunk_frames, stages, aggregation, downsampling
 ):
     def build():
         return small_net(
@@ -302,6 +366,7 @@ def test_whatever_leaves_something_after_the_pools_works(
             filters=(2, 4, 8, 4)[: stages + 1],
             block="resnet",
             aggregation=aggregation,
+            downsampling=downsampling,
         )
 
     if min(n_bands, chunk_frames) >= 2 ** (stages + 1):
@@ -321,12 +386,17 @@ def test_whatever_leaves_something_after_the_pools_works(
             {"aggregation": None},
             "aggregation=None is not one of none, max, average, attention",
         ),
+        ({"downsampling": "average"}, "'average' is not one of max-pool, stride"),
+        (
+            {"downsampling": ("stride",)},
+            r"downsampling=\('stride',\) has 1 names, but a chunk is halved 2 times",
+        ),
         ({"cardinality": 3}, "8 filters cannot .* cardinality=3"),
         ({"cardinality": 0}, "8 filters cannot .* cardinality=0"),
         ({"block": "resnet", "filters": (4, 7)}, "7 filters cannot be halved"),
         ({"filters": ()}, r"filters=\(\) needs at least one number"),
         ({"filters": (4, 0)}, r"filters=\(4, 0\) needs"),
-        ({"chunk_frames": 3}, "2 pools .* of 16 bands x 3 frames nothing is left"),
+        ({"chunk_frames": 3}, "2 times, .* nothing is left of 16 bands x 3 frames"),
     ],
 )
 def test_what_cannot_be_built_says_why(parameters, message):

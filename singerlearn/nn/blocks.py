@@ -1,9 +1,10 @@
 """Convolutional blocks of the paper (section 2.1, Figure 2).
 
 A block maps (batch, in_channels, bands, frames) to (batch, out_channels, bands,
-frames). Its convolutions keep bands and frames; pooling happens between blocks.
-The widths and the shortcut's projection are not in the text: they are what the
-paper's parameter counts imply.
+frames). Its convolutions keep bands and frames, and pooling happens between blocks; or
+a stride of 2 halves them, rounding down, as a pool after the block would. The widths
+and the shortcut's projection are not in the text: they are what the paper's parameter
+counts imply.
 """
 
 from torch import nn
@@ -11,11 +12,11 @@ from torch import nn
 __all__ = ["BLOCKS", "ResNeXtBlock", "VanillaBlock", "convolution"]
 
 
-def convolution(in_channels, out_channels, kernel_size, groups=1):
+def convolution(in_channels, out_channels, kernel_size, groups=1, stride=1):
     """Convolution, ReLU and batch norm, in this order as the paper has it.
 
-    Bands and frames are kept. An even kernel needs one zero more on one side than on
-    the other, and the far side gets it.
+    Bands and frames are kept, or divided by the stride, rounding down. Where one side
+    needs one zero more than the other, the far side gets it.
 
     Parameters
     ----------
@@ -25,15 +26,21 @@ def convolution(in_channels, out_channels, kernel_size, groups=1):
         Side of the square kernel.
     groups : int, default=1
         Groups of channels that are convolved apart from each other.
+    stride : int, default=1
+        Bands, and frames, from one place of the kernel to the next; at most its side.
 
     Returns
     -------
     layers : torch.nn.Sequential
-        (batch, in_channels, bands, frames) to (batch, out_channels, bands, frames).
+        (batch, in_channels, bands, frames) to (batch, out_channels, bands // stride,
+        frames // stride).
     """
-    near, far = (kernel_size - 1) // 2, kernel_size // 2
+    # So many zeros in all leave the kernel as many places as there are whole strides.
+    near, far = (kernel_size - stride) // 2, (kernel_size - stride + 1) // 2
     layers = [
-        nn.Conv2d(in_channels, out_channels, kernel_size, padding=near, groups=groups),
+        nn.Conv2d(
+            in_channels, out_channels, kernel_size, stride, padding=near, groups=groups
+        ),
         nn.ReLU(inplace=True),
         nn.BatchNorm2d(out_channels),
     ]
@@ -49,20 +56,22 @@ class VanillaBlock(nn.Sequential):
     ----------
     in_channels, out_channels : int
         Channels before and after the block.
+    stride : int, default=1
+        Of the second convolution.
     """
 
-    def __init__(self, in_channels, out_channels):
+    def __init__(self, in_channels, out_channels, stride=1):
         super().__init__(
             convolution(in_channels, out_channels, 5),
-            convolution(out_channels, out_channels, 5),
+            convolution(out_channels, out_channels, 5, stride=stride),
         )
 
 
 class ResNeXtBlock(nn.Module):
     """Bottleneck of half the channels with a grouped 5 x 5: y = x + f(g(h(x))).
 
-    The shortcut is a 1 x 1 projection where the channels change, else the identity.
-    A cardinality of 1 is the ResNet block.
+    The shortcut is a 1 x 1 projection where channels, bands or frames change, else the
+    identity. A cardinality of 1 is the ResNet block.
 
     Parameters
     ----------
@@ -70,6 +79,8 @@ class ResNeXtBlock(nn.Module):
         Channels before and after the block.
     cardinality : int, default=1
         Number of groups of the 5 x 5 convolution.
+    stride : int, default=1
+        Of the 5 x 5 convolution and of the shortcut.
 
     Raises
     ------
@@ -77,7 +88,7 @@ class ResNeXtBlock(nn.Module):
         If half of `out_channels` cannot be cut into `cardinality` groups.
     """
 
-    def __init__(self, in_channels, out_channels, cardinality=1):
+    def __init__(self, in_channels, out_channels, cardinality=1, stride=1):
         super().__init__()
         if cardinality < 1 or out_channels % (2 * cardinality):
             raise ValueError(
@@ -88,14 +99,19 @@ class ResNeXtBlock(nn.Module):
         width = out_channels // 2
         self.bottleneck = nn.Sequential(
             convolution(in_channels, width, 1),
-            convolution(width, width, 5, groups=cardinality),
+            convolution(width, width, 5, groups=cardinality, stride=stride),
             convolution(width, out_channels, 1),
         )
-        self.shortcut = (
-            nn.Identity()
-            if in_channels == out_channels
-            else nn.Conv2d(in_channels, out_channels, 1)
-        )
+        if stride > 1:
+            self.shortcut = nn.Sequential(
+                # The last place of each whole stride, where the 5 x 5 has its middle.
+                nn.ZeroPad2d((1 - stride, 0, 1 - stride, 0)),
+                nn.Conv2d(in_channels, out_channels, 1, stride),
+            )
+        elif in_channels != out_channels:
+            self.shortcut = nn.Conv2d(in_channels, out_channels, 1)
+        else:
+            self.shortcut = nn.Identity()
 
     def forward(self, x):
         """Add what the bottleneck makes of `x` to `x`."""

@@ -45,7 +45,7 @@ class SingerNet(nn.Module):
     A 10 x 10 convolution, then stages of blocks; a 2 x 2 max pool after the first and
     after each stage, a stage being a run of blocks with equal filters. Channels and
     bands are then laid side by side, the frames aggregated, and dense layers with ReLU
-    and dropout lead to a linear output.
+    and dropout lead to a linear output. Any pool may be a strided convolution instead.
 
     Fastest with ``net.to(memory_format=torch.channels_last)``.
 
@@ -64,6 +64,11 @@ class SingerNet(nn.Module):
         Channels as the paper's tables list them: of the convolution layer, then of
         each block. The paper's shallow networks have one block, its deep ones six,
         such as (32, 64, 64, 64, 128, 128, 128).
+    downsampling : {"max-pool", "stride"} or sequence of them, default="max-pool"
+        How bands and frames are halved: by a pool as in the paper, or by a stride of 2
+        in the convolution before it (of a resnet or resnext block, the 5 x 5). One name
+        for all, or one for the convolution layer and one for each stage: ("stride",
+        "max-pool") leaves out three quarters of the costly 10 x 10 alone.
     aggregation : str, default="average"
         How the frames become one vector: "none", "max", "average" or "attention" as in
         the paper; their mean and standard deviation ("statistics"), weighted by
@@ -111,6 +116,7 @@ class SingerNet(nn.Module):
         block="resnext",
         cardinality=4,
         filters=(64, 128),
+        downsampling="max-pool",
         aggregation="average",
         dense=(1024, 1024, 1024),
         dropout=0.1,
@@ -129,20 +135,22 @@ class SingerNet(nn.Module):
             )
 
         channels, *blocks = filters
-        layers = [convolution(1, channels, 10), nn.MaxPool2d(2)]
-        n_pools = 1
-        for _, stage in groupby(blocks):
-            for out_channels in stage:
-                layers.append(make_block(channels, out_channels, **options))
+        stages = [tuple(stage) for _, stage in groupby(blocks)]
+        halvings = 1 + len(stages)
+        stride, *strides = _strides(downsampling, halvings)
+        layers = [convolution(1, channels, 10, stride=stride), *_pool(stride)]
+        for stage, stride in zip(stages, strides, strict=True):
+            within = [1] * (len(stage) - 1)
+            for out_channels, own in zip(stage, [*within, stride], strict=True):
+                layers.append(make_block(channels, out_channels, stride=own, **options))
                 channels = out_channels
-            layers.append(nn.MaxPool2d(2))
-            n_pools += 1
-        bands, frames = n_bands // 2**n_pools, chunk_frames // 2**n_pools
+            layers += _pool(stride)
+        bands, frames = n_bands // 2**halvings, chunk_frames // 2**halvings
         if bands < 1 or frames < 1:
             raise ValueError(
-                f"filters={filters!r} makes {n_pools} pools that halve a chunk each, "
-                f"and of {n_bands} bands x {chunk_frames} frames nothing is left: "
-                f"needs at least {2**n_pools} x {2**n_pools}"
+                f"filters={filters!r} halves a chunk {halvings} times, and nothing is "
+                f"left of {n_bands} bands x {chunk_frames} frames: needs at least "
+                f"{2**halvings} x {2**halvings}"
             )
         self.convolutions = nn.Sequential(*layers)
         self.n_pooled, self.reach = _span(self.convolutions)
@@ -279,14 +287,38 @@ def _choose(parameter, name, choices):
     return choices[name]
 
 
+def _strides(downsampling, halvings):
+    """Stride of each convolution that halves; 1 leaves that to a pool."""
+    one = isinstance(downsampling, str)
+    ways = [downsampling] * halvings if one else list(downsampling)
+    if len(ways) != halvings:
+        raise ValueError(
+            f"downsampling={downsampling!r} has {len(ways)} names, but a chunk is "
+            f"halved {halvings} times: after the convolution layer and after each run "
+            "of blocks with equal filters; give as many, or one name for all"
+        )
+    return [_choose("downsampling", way, {"max-pool": 1, "stride": 2}) for way in ways]
+
+
+def _pool(stride):
+    """Layers that halve bands and frames where no stride has."""
+    return [nn.MaxPool2d(2)] if stride == 1 else []
+
+
 def _span(convolutions):
     """Frames that one frame after the pools stands for, and its reach around them."""
     step, reach = 1, 0
-    for layer in convolutions.modules():
-        if isinstance(layer, nn.Conv2d):
-            reach += layer.kernel_size[1] // 2 * step
-        elif isinstance(layer, nn.MaxPool2d):
-            step *= 2
+    for layer in convolutions:
+        stride = 1
+        for part in layer.modules():
+            if isinstance(part, nn.Conv2d):
+                # A block's stride is in the last convolution with a reach, and in the
+                # shortcut beside it; it counts once, after the block.
+                stride = max(stride, part.stride[1])
+                reach += (part.kernel_size[1] - part.stride[1] + 1) // 2 * step
+            elif isinstance(part, nn.MaxPool2d):
+                stride = part.stride
+        step *= stride
     return step, reach
 
 
