@@ -6,10 +6,7 @@ label and one probability a recording. Beside the embedder stands the projection
 same clips by linear discriminant analysis, the baseline to fear on few recordings.
 """
 
-from singerlearn.baseline.classifier import (
-    ClipClassifier,
-    ClipEmbedder,
-    make_svm_baseline,
-)
+from singerlearn.baseline.classifier import ClipClassifier, make_svm_baseline
+from singerlearn.baseline.embedder import ClipEmbedder
 
 __all__ = ["ClipClassifier", "ClipEmbedder", "make_svm_baseline"]

@@ -1,59 +1,21 @@
-"""The classical baselines: any scikit-learn estimator over hand-crafted clips.
-
-The paper's baseline (section 3.4) is an SVM on the mean and standard deviation of
-frame features of each clip of about six seconds. Here its clip decisions become one
-label and one probability a recording. Beside the embedder stands the projection of the
-same clips by linear discriminant analysis, the baseline to fear on few recordings.
-"""
+"""Recordings named by a scikit-learn classifier over their clips."""
 
 import numpy as np
-from sklearn.base import (
-    BaseEstimator,
-    ClassifierMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    clone,
-    config_context,
-)
+from sklearn.base import ClassifierMixin, clone, config_context
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
     check_consistent_length,
-    check_is_fitted,
     column_or_1d,
     has_fit_parameter,
 )
 
+from singerlearn.baseline.clips import OverClips, stack_clips, unstack_clips
 from singerlearn.features import HandcraftedFeatures
 
-__all__ = ["ClipClassifier", "ClipEmbedder", "make_svm_baseline"]
 
-
-class _OverClips(BaseEstimator):
-    """What every estimator over the clips of recordings does alike."""
-
-    def _check(self, X):
-        """Return all clips and their number in each recording, as `fit` knew them."""
-        check_is_fitted(self)
-        clips, n_clips = _stack(X)
-        if clips.shape[1] != self.n_features_in_:
-            raise ValueError(
-                f"X has {clips.shape[1]} features a clip, but {type(self).__name__} "
-                f"was fitted with {self.n_features_in_}; describe both with the same "
-                "HandcraftedFeatures"
-            )
-        return clips, n_clips
-
-    def __sklearn_tags__(self):
-        """X is a list of recordings' clips, not a table."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array = False
-        tags.input_tags.three_d_array = True
-        return tags
-
-
-class ClipClassifier(ClassifierMixin, _OverClips):
+class ClipClassifier(ClassifierMixin, OverClips):
     """Names the singer of a recording by what a classifier says about its clips.
 
     The inner classifier learns from all clips of all recordings, each labelled with
@@ -123,7 +85,7 @@ class ClipClassifier(ClassifierMixin, _OverClips):
             If a recording's clips cannot be used (it is named), if lengths disagree,
             or if the inner classifier takes no weights but some are given.
         """
-        clips, n_clips = _stack(X)
+        clips, n_clips = stack_clips(X)
         y = column_or_1d(y, warn=True)
         check_consistent_length(n_clips, y, sample_weight)
         check_classification_targets(y)
@@ -184,7 +146,7 @@ class ClipClassifier(ClassifierMixin, _OverClips):
             One entry a recording.
         """
         clips, n_clips = self._check(X)
-        return _split(self.estimator_.predict(clips), n_clips)
+        return unstack_clips(self.estimator_.predict(clips), n_clips)
 
     def predict_proba_chunks(self, X):
         """Return the singers' probabilities for each clip.
@@ -206,122 +168,7 @@ class ClipClassifier(ClassifierMixin, _OverClips):
         else:
             votes = self.estimator_.predict(clips)
             probabilities = (votes[:, None] == self.classes_).astype(float)
-        return _split(probabilities, n_clips)
-
-
-class ClipEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _OverClips):
-    """Lays recordings out by what a scikit-learn transformer makes of their clips.
-
-    The inner transformer learns from all clips of all recordings, each labelled with
-    its recording's singer; a recording lies at the mean of its clips, as in
-    :class:`SingerEmbedder`. Raw recordings come by way of
-    ``make_pipeline(HandcraftedFeatures(), ClipEmbedder())``.
-
-    Parameters
-    ----------
-    estimator : transformer, default=None
-        Any scikit-learn transformer; cloned before it is fitted. None stands for
-        standardised features projected by linear discriminant analysis, into one
-        dimension less than there are singers, or features.
-
-    Attributes
-    ----------
-    estimator_ : transformer
-        The fitted inner transformer.
-    n_features_in_ : int
-        Features a clip.
-
-    See Also
-    --------
-    SingerEmbedder : The networks, on spectrograms or raw recordings.
-
-    Examples
-    --------
-    Three recordings of two clips, described by two features, become points on a line:
-
-    >>> from singerlearn.baseline import ClipEmbedder
-    >>> X = [[[0.0, 1.0], [0.2, 0.9]], [[1.0, 0.0], [0.9, 0.2]], [[0.1, 1.1]]]
-    >>> clips = ClipEmbedder().fit(X, ["Ann", "Bob", "Ann"])
-    >>> clips.transform(X).shape
-    (3, 1)
-    """
-
-    def __init__(self, estimator=None):
-        self.estimator = estimator
-
-    def fit(self, X, y=None):
-        """Fit the inner transformer on the clips of all recordings.
-
-        Parameters
-        ----------
-        X : list of n_recordings arrays of shape (n_clips, n_features)
-            As `HandcraftedFeatures` makes them.
-        y : array-like of shape (n_recordings,), default=None
-            The singer of each recording; None for an inner transformer that learns
-            without, such as `PCA`.
-
-        Returns
-        -------
-        self : ClipEmbedder
-            The fitted embedder.
-
-        Raises
-        ------
-        ValueError
-            If a recording's clips cannot be used (it is named), if lengths disagree,
-            or if discriminant analysis lacks the singers, or a second one.
-        """
-        clips, n_clips = _stack(X)
-        if y is not None:
-            y = column_or_1d(y, warn=True)
-            check_consistent_length(n_clips, y)
-            y = np.repeat(y, n_clips)
-        elif self.estimator is None:
-            raise ValueError(
-                "discriminant analysis learns from singers: fit(X, y) with the singer "
-                "of each recording"
-            )
-        estimator = _lda() if self.estimator is None else clone(self.estimator)
-        self.estimator_ = estimator.fit(clips, y)
-        self._n_features_out = self.estimator_.transform(clips[:1]).shape[1]
-        if self._n_features_out == 0:
-            raise ValueError(
-                f"{type(self).__name__} is left with no dimension; discriminant "
-                "analysis needs recordings of at least two singers"
-            )
-        self.n_features_in_ = clips.shape[1]
-        return self
-
-    def transform(self, X):
-        """Return where recordings lie: at the mean of their clips.
-
-        Parameters
-        ----------
-        X : list of n_recordings arrays of shape (n_clips, n_features)
-            As in `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_recordings, n_components)
-            To be compared by Euclidean distance.
-        """
-        return np.stack([clips.mean(axis=0) for clips in self.transform_chunks(X)])
-
-    def transform_chunks(self, X):
-        """Return where the clips of recordings lie.
-
-        Parameters
-        ----------
-        X : list of n_recordings arrays of shape (n_clips, n_features)
-            As in `fit`.
-
-        Returns
-        -------
-        list of ndarray of shape (n_clips, n_components)
-            One entry a recording.
-        """
-        clips, n_clips = self._check(X)
-        return _split(np.asarray(self.estimator_.transform(clips)), n_clips)
+        return unstack_clips(probabilities, n_clips)
 
 
 def make_svm_baseline(estimator=None, **features):
@@ -366,14 +213,6 @@ def make_svm_baseline(estimator=None, **features):
     )
 
 
-def _lda():
-    """Discriminant analysis itself is blind to scale; its tolerance is not."""
-    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-    from sklearn.preprocessing import StandardScaler
-
-    return make_pipeline(StandardScaler(), LinearDiscriminantAnalysis())
-
-
 def _svm():
     """The paper's baseline names an SVM and no more; the RBF kernel is the usual one.
 
@@ -383,48 +222,6 @@ def _svm():
     from sklearn.svm import SVC
 
     return make_pipeline(StandardScaler(), SVC(C=10.0))
-
-
-def _stack(X):
-    """Return the clips of all recordings below each other, and how many each has.
-
-    Returns
-    -------
-    clips : ndarray of shape (n_all_clips, n_features)
-    n_clips : list of n_recordings int
-    """
-    if not isinstance(X, list | tuple):
-        X = np.atleast_1d(X)  # a table's rows are recordings of one clip
-    if len(X) == 0:
-        raise ValueError("X holds no recordings")
-    recordings = []
-    for i, clips in enumerate(X):
-        try:
-            clips = np.atleast_2d(np.asarray(clips, dtype=float))
-        except (TypeError, ValueError):
-            raise ValueError(
-                f"recording {i} is a {type(clips).__name__}, not an array of features; "
-                "make_svm_baseline() takes raw recordings"
-            ) from None
-        if clips.ndim != 2 or clips.size == 0:
-            raise ValueError(
-                f"recording {i} has shape {clips.shape} but must be one or more clips "
-                "by features"
-            )
-        if clips.shape[1] != (recordings or [clips])[0].shape[1]:
-            raise ValueError(
-                f"recording {i} has {clips.shape[1]} features a clip, but recording 0 "
-                f"has {recordings[0].shape[1]}"
-            )
-        if not np.isfinite(clips).all():
-            raise ValueError(f"recording {i} has features that are NaN or infinite")
-        recordings.append(clips)
-    return np.concatenate(recordings), [len(clips) for clips in recordings]
-
-
-def _split(rows, n_clips):
-    """Undo `_stack`: return the rows of each recording."""
-    return np.split(rows, np.cumsum(n_clips)[:-1])
 
 
 def _weights_for(estimator, weights):

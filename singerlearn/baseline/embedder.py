@@ -1,0 +1,131 @@
+"""Recordings laid out by a scikit-learn transformer over their clips."""
+
+import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.validation import check_consistent_length, column_or_1d
+
+from singerlearn.baseline.clips import OverClips, stack_clips, unstack_clips
+
+
+class ClipEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OverClips):
+    """Lays recordings out by what a scikit-learn transformer makes of their clips.
+
+    The inner transformer learns from all clips of all recordings, each labelled with
+    its recording's singer; a recording lies at the mean of its clips, as in
+    :class:`SingerEmbedder`. Raw recordings come by way of
+    ``make_pipeline(HandcraftedFeatures(), ClipEmbedder())``.
+
+    Parameters
+    ----------
+    estimator : transformer, default=None
+        Any scikit-learn transformer; cloned before it is fitted. None stands for
+        standardised features projected by linear discriminant analysis, into one
+        dimension less than there are singers, or features.
+
+    Attributes
+    ----------
+    estimator_ : transformer
+        The fitted inner transformer.
+    n_features_in_ : int
+        Features a clip.
+
+    See Also
+    --------
+    SingerEmbedder : The networks, on spectrograms or raw recordings.
+
+    Examples
+    --------
+    Three recordings of two clips, described by two features, become points on a line:
+
+    >>> from singerlearn.baseline import ClipEmbedder
+    >>> X = [[[0.0, 1.0], [0.2, 0.9]], [[1.0, 0.0], [0.9, 0.2]], [[0.1, 1.1]]]
+    >>> clips = ClipEmbedder().fit(X, ["Ann", "Bob", "Ann"])
+    >>> clips.transform(X).shape
+    (3, 1)
+    """
+
+    def __init__(self, estimator=None):
+        self.estimator = estimator
+
+    def fit(self, X, y=None):
+        """Fit the inner transformer on the clips of all recordings.
+
+        Parameters
+        ----------
+        X : list of n_recordings arrays of shape (n_clips, n_features)
+            As `HandcraftedFeatures` makes them.
+        y : array-like of shape (n_recordings,), default=None
+            The singer of each recording; None for an inner transformer that learns
+            without, such as `PCA`.
+
+        Returns
+        -------
+        self : ClipEmbedder
+            The fitted embedder.
+
+        Raises
+        ------
+        ValueError
+            If a recording's clips cannot be used (it is named), if lengths disagree,
+            or if discriminant analysis lacks the singers, or a second one.
+        """
+        clips, n_clips = stack_clips(X)
+        if y is not None:
+            y = column_or_1d(y, warn=True)
+            check_consistent_length(n_clips, y)
+            y = np.repeat(y, n_clips)
+        elif self.estimator is None:
+            raise ValueError(
+                "discriminant analysis learns from singers: fit(X, y) with the singer "
+                "of each recording"
+            )
+        estimator = _lda() if self.estimator is None else clone(self.estimator)
+        self.estimator_ = estimator.fit(clips, y)
+        self._n_features_out = self.estimator_.transform(clips[:1]).shape[1]
+        if self._n_features_out == 0:
+            raise ValueError(
+                f"{type(self).__name__} is left with no dimension; discriminant "
+                "analysis needs recordings of at least two singers"
+            )
+        self.n_features_in_ = clips.shape[1]
+        return self
+
+    def transform(self, X):
+        """Return where recordings lie: at the mean of their clips.
+
+        Parameters
+        ----------
+        X : list of n_recordings arrays of shape (n_clips, n_features)
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_recordings, n_components)
+            To be compared by Euclidean distance.
+        """
+        return np.stack([clips.mean(axis=0) for clips in self.transform_chunks(X)])
+
+    def transform_chunks(self, X):
+        """Return where the clips of recordings lie.
+
+        Parameters
+        ----------
+        X : list of n_recordings arrays of shape (n_clips, n_features)
+            As in `fit`.
+
+        Returns
+        -------
+        list of ndarray of shape (n_clips, n_components)
+            One entry a recording.
+        """
+        clips, n_clips = self._check(X)
+        return unstack_clips(np.asarray(self.estimator_.transform(clips)), n_clips)
+
+
+def _lda():
+    """Discriminant analysis itself is blind to scale; its tolerance is not."""
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(StandardScaler(), LinearDiscriminantAnalysis())
