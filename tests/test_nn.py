@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from singerlearn.nn import AGGREGATIONS, BLOCKS, SingerNet
-from singerlearn.nn.blocks import ResNeXtBlock, VanillaBlock, convolution
 
 SHALLOW, SHALLOW_WIDE = (64, 128), (128, 128)
 DEEP_VANILLA = (16, 32, 32, 32, 64, 64, 64)
@@ -108,41 +107,7 @@ def test_none_keeps_every_frame():
     assert count("vanilla", SHALLOW, "none", 46).total - 46 * 1025 == 204_049_216
 
 
-# Blocks
-
-
-def test_vanilla_is_g_of_f(rng):
-    block = VanillaBlock(3, 5).eval()
-    x = db_chunks(rng, 2, 3, 6, 7)
-    expected = x
-    for conv, _, norm in block:
-        expected = torch.conv2d(expected, conv.weight, conv.bias, padding=2)
-        expected = expected.clamp(min=0) / (1 + norm.eps) ** 0.5
-    assert_allclose(block(x).detach(), expected.detach(), rtol=1e-4, atol=1e-4)
-
-
-@pytest.mark.parametrize("in_channels", [8, 3])
-def test_resnet_adds_the_bottleneck_to_its_input(rng, in_channels):
-    block = BLOCKS["resnet"](in_channels, 8).eval()
-    x = db_chunks(rng, 2, in_channels, 6, 7)
-    y = x
-    for conv, _, norm in block.bottleneck:
-        y = torch.conv2d(y, conv.weight, conv.bias, padding="same")
-        y = y.clamp(min=0) / (1 + norm.eps) ** 0.5
-    if in_channels == 8:
-        y = x + y
-    else:
-        y = torch.conv2d(x, block.shortcut.weight, block.shortcut.bias) + y
-    assert_allclose(block(x).detach(), y.detach(), rtol=1e-4, atol=1e-4)
-
-
-def test_groups_of_a_resnext_block_do_not_see_each_other(rng):
-    grouped = ResNeXtBlock(8, 16, cardinality=4).bottleneck[1].eval()
-    x = db_chunks(rng, 1, 8, 6, 7)
-    before = grouped(x.clone())
-    x[:, 2:4] = 0  # the second of four groups of two channels
-    changed = (grouped(x) != before).any(dim=-1).any(dim=-1)[0]
-    assert changed.tolist() == [False] * 2 + [True] * 2 + [False] * 4
+# The network
 
 
 def test_resnet_is_resnext_of_cardinality_one():
@@ -152,71 +117,52 @@ def test_resnet_is_resnext_of_cardinality_one():
     assert torch.equal(resnet(chunks), resnext(chunks))
 
 
-def test_even_kernel_keeps_bands_and_frames_with_silence_around():
-    layer = convolution(1, 1, 10)
-    with torch.no_grad():
-        layer[1].weight.fill_(1.0)
-        layer[1].bias.zero_()
-    counts = layer.eval()(torch.ones(1, 1, 12, 20))[0, 0]
-    # Ones seen by a window that reaches 4 back and 5 ahead.
-    inside = [
-        np.array([min(i + 5, n - 1) - max(i - 4, 0) + 1 for i in range(n)])
-        for n in (12, 20)
-    ]
-    expected = np.outer(*inside) / np.sqrt(1 + layer[-1].eps)
-    assert_allclose(counts.detach(), expected, rtol=1e-5)
-
-
-@pytest.mark.parametrize("kind", BLOCKS)
-@pytest.mark.parametrize("shape", [(6, 8), (7, 9), (2, 3)])
-def test_a_strided_block_is_every_other_place_of_the_whole_one(rng, kind, shape):
-    whole, strided = BLOCKS[kind](3, 8).eval(), BLOCKS[kind](3, 8, stride=2).eval()
-    with torch.no_grad():
-        for p, q in zip(strided.parameters(), whole.parameters(), strict=True):
-            p.copy_(q)
-    x = db_chunks(rng, 2, 3, *shape)
-    expected = whole(x)[:, :, 1::2, 1::2].detach()
-    assert_allclose(strided(x).detach(), expected, rtol=1e-4, atol=1e-4)
-
-
-@pytest.mark.parametrize("n_frames", [20, 21])
-def test_a_strided_even_kernel_starts_as_the_whole_one_does(rng, n_frames):
-    whole, strided = (
-        convolution(1, 3, 10).eval(),
-        convolution(1, 3, 10, stride=2).eval(),
-    )
-    strided[0].load_state_dict(whole[1].state_dict())  # needs no zero more on one side
-    x = db_chunks(rng, 2, 1, 12, n_frames)
-    expected = whole(x)[:, :, :12:2, :20:2].detach()
-    assert_allclose(strided(x).detach(), expected, rtol=1e-4, atol=1e-4)
-
-
-# The network
-
-
 def test_attention_weights_of_a_net_are_those_of_its_frames(rng):
     net = small_net(aggregation="attention")
     chunks = db_chunks(rng, 3, 16, 24)
     weights = net.attention_weights(chunks)
-    assert weights.shape == (3, 24 // 4)
-    assert_allclose(weights.sum(dim=1).detach(), 1, rtol=1e-6)
     # The weights explain the output: averaging with them gives it.
     pooled = (net.frames(chunks) * weights[:, None]).sum(dim=-1)
     outputs = net.output(net.dense(pooled))
     assert_allclose(outputs.detach(), net(chunks).detach(), rtol=1e-4, atol=1e-6)
 
 
-def test_no_attention_no_weights():
-    with pytest.raises(ValueError, match="aggregation='attention'.*has Average"):
-        small_net().attention_weights(torch.zeros(1, 16, 24))
+@pytest.mark.parametrize(
+    "aggregation", ["attention", "attentive-statistics", "self-attention"]
+)
+@pytest.mark.parametrize("downsampling", ["max-pool", "stride"])
+def test_every_attention_has_a_weight_for_each_frame(rng, aggregation, downsampling):
+    net = small_net(aggregation=aggregation, downsampling=downsampling)
+    weights = net.attention_weights(db_chunks(rng, 3, 16, 27)).detach()
+    assert weights.shape == (3, 27 // 4)
+    assert_allclose(weights.sum(dim=1), 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("aggregation", ["none", "max", "average", "statistics"])
+def test_no_attention_no_weights(aggregation):
+    net, name = small_net(aggregation=aggregation), AGGREGATIONS[aggregation].__name__
+    with pytest.raises(ValueError, match=f"aggregation='attention'.*has {name}"):
+        net.attention_weights(torch.zeros(1, 16, 24))
+
+
+@pytest.mark.parametrize("aggregation", ["statistics", "attentive-statistics"])
+def test_only_the_convolutions_are_in_bfloat16(rng, aggregation):
+    net = small_net(aggregation=aggregation, head_norm=True, precision="bfloat16")
+    frames = net.frames(db_chunks(rng, 2, 16, 24)).detach()
+    assert frames.dtype is torch.float32 and torch.equal(frames, frames.bfloat16())
+    statistics, exact = net.aggregate(frames), net.double().aggregate(frames.double())
+    assert_allclose(statistics.detach(), exact.detach(), rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("block", BLOCKS)
 @pytest.mark.parametrize("aggregation", AGGREGATIONS)
+@pytest.mark.parametrize("head_norm", [False, True])
 def test_every_member_of_the_family_learns_with_all_its_weights(
-    rng, block, aggregation
+    rng, block, aggregation, head_norm
 ):
-    net = small_net(block=block, aggregation=aggregation, filters=(4, 8, 8, 16)).train()
+    net = small_net(
+        block=block, aggregation=aggregation, head_norm=head_norm, filters=(4, 8, 8, 16)
+    ).train()
     chunks = db_chunks(rng, 4, 16, 24)
     assert net.embed(chunks).shape == (4, 5)
     outputs = net(chunks)
@@ -305,16 +251,62 @@ def test_without_dense_layers_the_aggregation_is_the_embedding(rng):
     assert net(chunks).shape == (2, 3)
 
 
+def test_the_head_may_begin_with_a_batch_norm(rng):
+    net = small_net(aggregation="statistics", head_norm=True, dense=(), dropout=0)
+    chunks = db_chunks(rng, 5, 16, 24)
+    net.convolutions.eval(), net.dense.train()
+    statistics = net.aggregate(net.frames(chunks))
+    embeddings = net.embed(chunks).detach().numpy()
+    expected = statistics - statistics.mean(dim=0)
+    expected /= (statistics.var(dim=0, correction=0) + 1e-5).sqrt()
+    assert_allclose(embeddings, expected.detach(), rtol=1e-3, atol=1e-4)
+    # One update, by a tenth; and a chunk alone is brought to size by what is kept.
+    mean = 0.1 * statistics.mean(dim=0)
+    variance = 0.9 + 0.1 * statistics.var(dim=0)
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    expected = (statistics[0] - mean) / (variance + 1e-5).sqrt()
+    alone = net.embed(chunks[:1])[0]
+    assert_allclose(alone.detach(), expected.detach(), rtol=1e-3, atol=1e-4)
+    assert all(torch.equal(before[k], value) for k, value in net.state_dict().items())
+
+
+def test_a_light_network_of_few_parameters(rng):
+    """Strided first convolution, mean and deviation, batch norm, one linear layer."""
+    parameters = dict(
+        filters=(48, 96, 128), downsampling=("stride", "max-pool", "max-pool"),
+        aggregation="statistics", head_norm=True, dense=(),
+    )  # fmt: skip
+    net = SingerNet(96, 256, 64, **parameters).eval()
+    blocks = 0
+    for before, after in [(48, 96), (96, 128)]:
+        width = after // 2
+        blocks += before * width + width + 4 * width
+        blocks += 25 * width * width // 4 + width + 4 * width
+        blocks += width * after + after + 4 * after
+        blocks += before * after + after
+    convolution = 100 * 48 + 48 + 4 * 48 + blocks
+    statistics = 2 * 128 * (96 // 8)
+    output = 64 * (statistics + 1)
+    expected = (convolution, output, convolution + 4 * statistics + output)
+    assert net.count_parameters() == expected
+    assert net.frames(db_chunks(rng, 1, 96, 256)).shape == (1, 128 * 12, 32)
+    assert net(db_chunks(rng, 2, 96, 256)).shape == (2, 64)
+
+
 def test_a_chunk_scores_alone_as_in_a_batch(rng):
-    net = small_net(aggregation="attention")
+    net = small_net(aggregation="attention", head_norm=True)
     chunks = db_chunks(rng, 5, 16, 24)
     alone = torch.cat([net(chunk[None]) for chunk in chunks])
     assert_allclose(alone.detach(), net(chunks).detach(), rtol=1e-4, atol=1e-6)
 
 
-def test_channels_last_is_kept_and_changes_nothing(rng):
+@pytest.mark.parametrize("downsampling", ["max-pool", "stride"])
+def test_channels_last_is_kept_and_changes_nothing(rng, downsampling):
     plain, net = (
-        small_net(filters=(4, 8, 8, 16), dropout=0).train().double() for _ in range(2)
+        small_net(filters=(4, 8, 8, 16), downsampling=downsampling, dropout=0)
+        .train()
+        .double()
+        for _ in range(2)
     )
     net.to(memory_format=torch.channels_last)
     chunks = db_chunks(rng, 2, 16, 24).double()

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
+from torch.nn.functional import batch_norm
 
 from singerlearn.nn.aggregation import AGGREGATIONS
 from singerlearn.nn.blocks import BLOCKS, convolution
@@ -74,6 +75,9 @@ class SingerNet(nn.Module):
         the paper; their mean and standard deviation ("statistics"), weighted by
         attention or not ("attentive-statistics"); or "self-attention", for which their
         order counts.
+    head_norm : bool, default=False
+        Whether a batch norm follows the aggregation and brings its features, means and
+        deviations say, to one size.
     dense : sequence of int, default=(1024, 1024, 1024)
         Units of the dense layers; () for none.
     dropout : float, default=0.1
@@ -118,6 +122,7 @@ class SingerNet(nn.Module):
         filters=(64, 128),
         downsampling="max-pool",
         aggregation="average",
+        head_norm=False,
         dense=(1024, 1024, 1024),
         dropout=0.1,
         precision="float32",
@@ -156,7 +161,8 @@ class SingerNet(nn.Module):
         self.n_pooled, self.reach = _span(self.convolutions)
         self.aggregate = make_aggregation(channels * bands, frames)
 
-        layers, width = [], self.aggregate.out_features
+        width = self.aggregate.out_features
+        layers = [HeadNorm(width)] if head_norm else []
         for units in dense:
             layers += [nn.Linear(width, units), nn.ReLU(), nn.Dropout(dropout)]
             width = units
@@ -191,7 +197,8 @@ class SingerNet(nn.Module):
         Returns
         -------
         embeddings : torch.Tensor of shape (batch, dense[-1])
-            Of the aggregation's width where there are no dense layers.
+            Without dense layers it is the aggregation's output, normalised if
+            ``head_norm``.
         """
         return self.read(self.frames(chunks), "embeddings")
 
@@ -278,6 +285,21 @@ class SingerNet(nn.Module):
             output=_count(self.output),
             total=_count(self),
         )
+
+
+class HeadNorm(nn.BatchNorm1d):
+    """Batch norm that takes a batch of one by its running statistics.
+
+    The last batch of an epoch may have one chunk, which has no deviation of its own.
+    """
+
+    def forward(self, features):
+        """(batch, n_features) to the same."""
+        if self.training and len(features) == 1:
+            return batch_norm(
+                features, self.running_mean, self.running_var, self.weight, self.bias
+            )
+        return super().forward(features)
 
 
 def _choose(parameter, name, choices):
