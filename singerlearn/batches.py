@@ -9,8 +9,9 @@ import warnings
 
 import numpy as np
 import torch
-from torch.nn.functional import interpolate
 from torch.utils.data import Dataset
+
+from singerlearn.augmentation import augment, stretch_bands
 
 
 class ChunkDataset(Dataset):
@@ -28,6 +29,11 @@ class ChunkDataset(Dataset):
         Where the spectrograms lie, once; on the CPU they are those of `recordings`.
     songs : array-like of shape (n_recordings,), default=None
         What two partners of one singer must differ in; None stands for the recording.
+
+    Attributes
+    ----------
+    stretches : Tensor of shape (n_recordings,) or None
+        By what the bands of each recording are stretched in a batch.
     """
 
     def __init__(self, recordings, targets=0, weights=1, device="cpu", songs=None):
@@ -36,6 +42,7 @@ class ChunkDataset(Dataset):
         self.targets = torch.tensor(np.broadcast_to(targets, n), device=device)
         self.weights = np.broadcast_to(np.asarray(weights, dtype=float), n)
         self.songs = np.arange(n) if songs is None else np.asarray(songs)
+        self.stretches = None
         self.chunk_frames = recordings[0].chunk_frames if n else 0
         self.starts = [r.starts for r in recordings]
         self._count()
@@ -63,6 +70,35 @@ class ChunkDataset(Dataset):
         part.starts = [self.starts[i] for i in indices]
         part._count()
         return part
+
+    def stretched(self, factors, n_singers):
+        """Return a data set where every singer is several, by the length of the tract.
+
+        Parameters
+        ----------
+        factors : sequence of float
+            As for `stretch_bands`, one for each further singer made of one.
+        n_singers : int
+            Singers in the targets. Those stretched by the i-th factor have targets from
+            ``(i + 1) * n_singers`` on.
+
+        Returns
+        -------
+        ChunkDataset
+            In the same memory, for epochs of the same length.
+        """
+        k = 1 + len(factors)
+        several = copy.copy(self)
+        several.spectrograms = k * self.spectrograms
+        several.targets = torch.cat([self.targets + i * n_singers for i in range(k)])
+        several.weights = np.tile(self.weights / k, k)
+        several.songs = np.tile(self.songs, k)
+        several.starts = k * self.starts
+        several.stretches = torch.tensor(
+            [1, *factors], dtype=torch.float32, device=self.targets.device
+        ).repeat_interleave(len(self.targets))
+        several._count()
+        return several
 
     def __len__(self):
         return len(self.start)
@@ -95,7 +131,10 @@ class ChunkDataset(Dataset):
             spectrogram[:, first : first + self.chunk_frames]
             for spectrogram, first in zip(spectrograms, start, strict=True)
         ]
-        return torch.stack(chunks), self.targets[recording]
+        chunks, targets = torch.stack(chunks), take(self.targets, recording)
+        if self.stretches is not None:
+            chunks = stretch_bands(chunks, take(self.stretches, recording))
+        return chunks, targets
 
     def draw(self, rng, most=None):
         """Return the chunks of one epoch, shuffled: at most so many of each recording.
@@ -151,12 +190,16 @@ class ChunkBatches:
         self.augment = augment
         self.chunks_per_recording = chunks_per_recording
         self.rng = None if seed is None else np.random.RandomState(seed)
+        # What is drawn for each number of a chunk is drawn where the chunk lies.
+        self.generator = torch.Generator(dataset.targets.device)
+        if seed is not None:
+            self.generator.manual_seed(seed)
 
     def __iter__(self):
         for indices in self.draw():
             if self.augment:
                 chunks, targets = self.dataset.batch(indices, self.rng)
-                yield augment(chunks, self.rng), targets
+                yield augment(chunks, self.generator), targets
             else:
                 yield self.dataset.batch(indices)
 
@@ -169,52 +212,14 @@ class ChunkBatches:
         return in_runs(order, self.batch_size)
 
 
+def take(labels, indices):
+    """Return ``labels[indices]``, without indices that would be copied to a GPU."""
+    return torch.stack([labels[i] for i in indices.tolist()])
+
+
 def in_runs(order, length):
     """Cut an order into runs of this length; the last one may be shorter."""
     return (order[first : first + length] for first in range(0, len(order), length))
-
-
-def augment(chunks, rng):
-    """Hear chunks through other channels, and with parts of them masked.
-
-    What a microphone and a room do is a smooth curve over the bands, in decibels; two
-    masks hide neighbouring bands, one neighbouring frames (as in SpecAugment).
-
-    Parameters
-    ----------
-    chunks : Tensor of shape (batch, n_bands, n_frames)
-        Spectrograms in dB, where 0 is silence.
-    rng : RandomState
-        Draws curves and masks, for each chunk its own.
-
-    Returns
-    -------
-    Tensor of shape (batch, n_bands, n_frames)
-        In dB; nothing lies under 0.
-    """
-    n, n_bands, n_frames = chunks.shape
-    # Level and six points of the curve, with deviations of 2 and 2.4 dB.
-    points = rng.normal(scale=2, size=(n, 1, 1)) + rng.normal(scale=2.4, size=(n, 1, 6))
-    curve = interpolate(
-        torch.tensor(points, dtype=chunks.dtype, device=chunks.device),
-        size=n_bands,
-        mode="linear",
-    )
-    hidden = torch.tensor(
-        draw_masks(n, n_bands, n_bands // 8, rng)[:, :, None]
-        | draw_masks(n, n_bands, n_bands // 8, rng)[:, :, None]
-        | draw_masks(n, n_frames, n_frames // 6, rng)[:, None, :],
-        device=chunks.device,
-    )
-    return (chunks + curve.mT).clamp(min=0).masked_fill(hidden, 0)
-
-
-def draw_masks(n, length, widest, rng):
-    """Draw one run of True, of 0 to `widest`, for each of `n` rows of `length`."""
-    width = rng.randint(widest + 1, size=(n, 1))
-    first = rng.randint(length - width + 1)
-    position = np.arange(length)
-    return (first <= position) & (position < first + width)
 
 
 def as_tensor(array, device):

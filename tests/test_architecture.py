@@ -18,7 +18,8 @@ ROOMS = {
     "model_selection": {"audio"},
     "store": set(),
     "features": {"audio", "spectrogram", "chunks", "store"},
-    "batches": set(),
+    "augmentation": set(),
+    "batches": {"augmentation"},
     "partners": {"batches"},
     "callbacks": set(),
     "device": set(),
@@ -38,7 +39,15 @@ KEEPERS = {
     "soxr": {"audio"},
     "filelock": {"store"},
     "skorch": {"callbacks", "training"},
-    "torch": {"nn", "batches", "device", "inference", "training", "classifier"},
+    "torch": {
+        "nn",
+        "augmentation",
+        "batches",
+        "device",
+        "inference",
+        "training",
+        "classifier",
+    },
 }
 
 

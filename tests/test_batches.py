@@ -5,11 +5,10 @@ import pytest
 import torch
 from numpy.testing import assert_array_equal
 
+from singerlearn.augmentation import stretch_bands
 from singerlearn.batches import (
     ChunkBatches,
     ChunkDataset,
-    augment,
-    draw_masks,
     draw_validation,
 )
 from singerlearn.chunks import Chunks
@@ -103,33 +102,6 @@ def test_random_chunks_are_cut_anywhere_in_their_recording(recordings, rng):
     assert firsts == {0: set(range(11)), 1: {0}, 2: set(range(6))}
 
 
-def test_masks_are_runs_of_every_length_and_place(rng):
-    masks = draw_masks(5000, 10, 3, rng)
-    runs = np.abs(np.diff(masks, axis=1, prepend=False, append=False)).sum(axis=1)
-    assert set(runs) == {0, 2}
-    np.testing.assert_allclose(np.bincount(masks.sum(axis=1)) / 5000, 0.25, atol=0.03)
-    assert masks.any(axis=0).all()
-
-
-def test_augmented_chunks_differ_by_a_smooth_curve_where_they_are_not_masked(rng):
-    chunks = torch.full((200, 96, 60), 30.0)
-    heard = augment(chunks, rng).numpy()
-    for chunk in heard:
-        seen = chunk[:, (chunk > 0).any(axis=0)]
-        assert seen.shape[1] >= 50
-        # All frames that are left have one curve.
-        assert (seen == seen[:, :1]).all()
-        curve = seen[:, 0][seen[:, 0] > 0]
-        assert len(curve) >= 96 - 24
-    deviation = (heard[heard > 0] - 30).std()
-    # A level of 2 dB and points of 2.4 dB, which interpolation flattens.
-    assert 2.4 < deviation < np.hypot(2, 2.4)
-
-
-def test_augmented_silence_stays_silent_or_above(rng):
-    assert augment(torch.zeros(20, 96, 60), rng).min() == 0
-
-
 def test_augmented_epochs_repeat_with_their_seed(recordings):
     dataset = ChunkDataset(recordings, [0, 1, 2])
     first, second, other = (
@@ -201,3 +173,21 @@ def test_a_subset_is_the_data_set_of_those_recordings(recordings):
 def test_what_weighs_nothing_is_in_no_batch(recordings):
     batches = ChunkBatches(ChunkDataset(recordings, [0, 1, 2], [1, 0, 1]), 4)
     assert torch.cat([t for _, t in batches]).tolist() == [0, 0, 0, 2, 2]
+
+
+def test_stretched_singers_are_singers_of_their_own(recordings, rng):
+    whole = ChunkDataset(recordings, [0, 1, 0], [1, 1, 2], songs=[4, 5, 4])
+    factors = (0.9, 1.2)
+    several = whole.stretched(factors, n_singers=2)
+    assert several.targets.tolist() == [0, 1, 0, 2, 3, 2, 4, 5, 4]
+    assert_array_equal(several.songs, 3 * [4, 5, 4])
+    assert several.spectrograms[7] is several.spectrograms[1]
+    for i, factor in enumerate((1, *factors)):
+        chunks, targets = several.batch(np.arange(6) + 6 * i)
+        plain, own = whole.batch(np.arange(6))
+        expected = stretch_bands(plain, torch.full((6,), float(factor)))
+        assert torch.equal(chunks, expected) and torch.equal(targets, own + 2 * i)
+    # An epoch stays as long, and every identity comes as often.
+    drawn = np.concatenate([several.draw(rng) for _ in range(600)])
+    of_each = np.bincount(several.recording[drawn], minlength=9) / 600
+    np.testing.assert_allclose(of_each, np.tile([3, 1, 4], 3) / 3, rtol=0.15)

@@ -1,0 +1,76 @@
+"""Chunks heard otherwise than they were sung: other channels, gaps, other throats.
+
+Torch only; everything is drawn and done on the chunks' own device.
+"""
+
+import torch
+from torch.nn.functional import interpolate
+
+
+def augment(chunks, generator):
+    """Hear chunks through other channels, and with parts of them masked.
+
+    What a microphone and a room do is a smooth curve over the bands, in decibels; two
+    masks hide neighbouring bands, one neighbouring frames (as in SpecAugment).
+
+    Parameters
+    ----------
+    chunks : Tensor of shape (batch, n_bands, n_frames)
+        Spectrograms in dB, where 0 is silence.
+    generator : torch.Generator
+        Draws curves and masks, for each chunk its own; on the device of the chunks.
+
+    Returns
+    -------
+    Tensor of shape (batch, n_bands, n_frames)
+        In dB; nothing lies under 0.
+    """
+    n, n_bands, n_frames = chunks.shape
+    options = dict(generator=generator, device=chunks.device, dtype=chunks.dtype)
+    # Level and six points of the curve, with deviations of 2 and 2.4 dB.
+    points = 2 * torch.randn(n, 1, 1, **options) + 2.4 * torch.randn(n, 1, 6, **options)
+    curve = interpolate(points, size=n_bands, mode="linear")
+    hidden = (
+        draw_masks(n, n_bands, n_bands // 8, generator)[:, :, None]
+        | draw_masks(n, n_bands, n_bands // 8, generator)[:, :, None]
+        | draw_masks(n, n_frames, n_frames // 6, generator)[:, None, :]
+    )
+    return (chunks + curve.mT).clamp(min=0).masked_fill(hidden, 0)
+
+
+def draw_masks(n, length, widest, generator):
+    """Draw one run of True, of 0 to `widest`, for each of `n` rows of `length`."""
+    options = dict(generator=generator, device=generator.device)
+    width = torch.randint(widest + 1, (n, 1), **options)
+    first = (torch.rand(n, 1, **options) * (length - width + 1)).long()
+    position = torch.arange(length, device=generator.device)
+    return (first <= position) & (position < first + width)
+
+
+def stretch_bands(chunks, factors):
+    """Move what chunks hold up or down the bands, as another throat would have it.
+
+    A shorter vocal tract has its formants higher. Along the Mel axis that is a stretch
+    by about the same factor (vocal tract length perturbation, N. Jaitly and
+    G. Hinton, 2013).
+
+    Parameters
+    ----------
+    chunks : Tensor of shape (batch, n_bands, n_frames)
+    factors : Tensor of shape (batch,)
+        What is at band b goes to band ``factor * b``; 1 leaves a chunk as it is.
+
+    Returns
+    -------
+    Tensor of shape (batch, n_bands, n_frames)
+        Linear between bands; above the highest, the highest is repeated.
+    """
+    n_bands = chunks.shape[1]
+    bands = torch.arange(n_bands, device=chunks.device, dtype=chunks.dtype)
+    place = (bands / factors[:, None]).clamp(max=n_bands - 1)  # (batch, n_bands)
+    below = place.floor().long()
+    above = (below + 1).clamp(max=n_bands - 1)
+    rows = torch.arange(len(chunks), device=chunks.device)[:, None]
+    return torch.lerp(
+        chunks[rows, below], chunks[rows, above], (place - below)[:, :, None]
+    )
