@@ -1,0 +1,32 @@
+"""What comes after an embedding: spaces and scores learned from one's own singers.
+
+scikit-learn has most of it, and the (n_recordings, n_components) of an embedder go
+there as they are. ``Normalizer()`` gives rows the length 1, after which Euclidean
+distance ranks as cosine similarity does, in neighbours, t-SNE and trials alike.
+``LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto")`` projects to where
+singers differ. Here is what it lacks: `PLDA`, whose scores say how likely it is that
+two recordings have one singer; `ChunkEmbeddings`, which lets any such step learn from
+chunks, of which there are more than recordings; `normalize_scores`, which sets scores
+against those that strangers get.
+
+>>> from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+>>> from sklearn.pipeline import make_pipeline
+>>> from sklearn.preprocessing import Normalizer
+>>> from singerlearn import ClipEmbedder, SingerEmbedder
+>>> from singerlearn.backends import PLDA, ChunkEmbeddings
+>>> cosine = make_pipeline(SingerEmbedder(), Normalizer())
+>>> projected = make_pipeline(
+...     SingerEmbedder(), LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto")
+... )
+>>> scored = make_pipeline(SingerEmbedder(), PLDA())
+>>> of_chunks = make_pipeline(ChunkEmbeddings(SingerEmbedder()), ClipEmbedder(PLDA()))
+
+A network that shall stay as it is, while the steps behind it learn, stands in a
+`sklearn.frozen.FrozenEstimator`.
+"""
+
+from singerlearn.backends.chunk_embeddings import ChunkEmbeddings
+from singerlearn.backends.plda import PLDA
+from singerlearn.backends.score_normalization import normalize_scores
+
+__all__ = ["PLDA", "ChunkEmbeddings", "normalize_scores"]
