@@ -11,6 +11,7 @@ recordings under about -80 dB of full scale, and turn the quietest into full sca
 
 import warnings
 from functools import lru_cache
+from math import ceil, log2
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -178,7 +179,8 @@ def log_cqt(
 
     The defaults are semitones over 8 octaves from C1. A ninth would not fit under half
     of 22 050 Hz, and with 96 bands the network has as many parameters as on Mel, which
-    is what the paper's Table 1 counts.
+    is what the paper's Table 1 counts. A recording shorter than the longest filter
+    (0.74 s) is followed by silence.
 
     Parameters
     ----------
@@ -214,9 +216,16 @@ def log_cqt(
     """
     import librosa
 
+    y = _as_waveform(y)
+    n_frames = 1 + len(y) // hop_length
+    # The longest filter, a power of two, holds under 2 * bins_per_octave periods of
+    # fmin. Of a shorter recording librosa warns, and cuts its octaves off as they ring.
+    n_longest = 2 ** ceil(log2(2 * bins_per_octave * sampling_rate / fmin))
+    if len(y) < n_longest:
+        y = np.pad(y, (0, n_longest - len(y)))
     try:
         transform = librosa.cqt(
-            _as_waveform(y),
+            y,
             sr=sampling_rate,
             hop_length=hop_length,
             fmin=fmin,
@@ -225,7 +234,7 @@ def log_cqt(
         )
     except librosa.ParameterError as error:
         raise ValueError(str(error)) from error
-    return _decibels(np.square(np.abs(transform)), top_db)
+    return _decibels(np.square(np.abs(transform[:, :n_frames])), top_db)
 
 
 def frame_features(y, *, sampling_rate, n_fft, hop_length, n_mfcc):

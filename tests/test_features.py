@@ -109,6 +109,15 @@ def test_a_short_recording_is_one_chunk_that_ends_in_silence(voices):
     assert_array_equal(chunks[0][:, 52:], 0)
 
 
+@pytest.mark.parametrize("chunker", [MelChunker, CQTChunker])
+@pytest.mark.filterwarnings("error::UserWarning")
+def test_ten_milliseconds_are_a_frame_and_silence(chunker, voices):
+    (chunks,) = chunker().transform([voices[0][:220]])
+    assert chunks.shape == (1, 96, 256)
+    assert chunks[0][:, 0].max() == pytest.approx(60)
+    assert_array_equal(chunks[0][:, 1:], 0)
+
+
 # ----------------------------------------------------- every transformer
 
 

@@ -15,9 +15,9 @@ from singerlearn.features.transformer import (
 from singerlearn.spectrogram import C1_HZ, log_cqt, log_mel
 from singerlearn.store import SpectrogramStore
 
-# Of the numbers that `load`, `log_mel` and `log_cqt` give. Raise it when they change,
-# lest a store serve the old ones.
-_REVISION = 1
+# Of the numbers that `load` gives with `log_mel`, or with `log_cqt`. Raise them when
+# these change, lest a store serve the old ones.
+_REVISIONS = {"mel": 1, "cqt": 2}
 
 
 class _Chunker(RecordingTransformer):
@@ -70,7 +70,7 @@ class _Chunker(RecordingTransformer):
         if store is None:
             spectrogram = compute()
         else:
-            key = {**front_end, "revision": _REVISION}
+            key = {**front_end, "revision": _REVISIONS[self._kind]}
             spectrogram = store.fetch(recording, key, compute)
         return Chunks(spectrogram, self.chunk_frames, self.hop_frames, front_end)
 

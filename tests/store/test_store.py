@@ -95,8 +95,8 @@ def test_the_first_time_gives_what_every_other_gives(chunker, n_jobs, folder):
     assert len(entries(folder)) == 3
 
 
-def test_revision_1_are_these_numbers():
-    # Whoever changes them raises chunkers._REVISION, lest stores serve the old ones.
+def test_these_revisions_are_these_numbers():
+    # Whoever changes them raises chunkers._REVISIONS, lest stores serve the old ones.
     t = np.arange(44100) / 44100
     voice = sum(np.sin(2 * np.pi * 110 * k * t**1.1) / k for k in range(1, 60))
     y = load((voice, 44100))
