@@ -131,6 +131,10 @@ def test_a_strong_song_effect_hides_the_singers_behind_the_songs():
         ({"n_songs": 2.5}, "n_songs must be an instance of int"),
         ({"duration": 0}, "duration == 0"),
         ({"song_effect": -1}, "song_effect == -1"),
+        ({"song_effect": np.nan}, "song_effect == nan, must be a finite number"),
+        ({"singer_effect": np.inf}, "singer_effect == inf, must be a finite number"),
+        ({"channel_effect": np.nan}, "channel_effect == nan, must be"),
+        ({"duration": np.nan}, "duration == nan, must be"),
         ({"sampling_rate": 4000}, "sampling_rate == 4000"),
     ],
 )
