@@ -8,10 +8,11 @@ import sklearn
 import torch
 
 import singerlearn
+from singerlearn.device import check_device, check_precision
 
 
 def describe():
-    """Return processor, cores, threads, GPU and versions."""
+    """Return processor, cores, threads, GPU, the precision "auto" means, and versions."""
     cpuinfo = Path("/proc/cpuinfo")
     names = (
         [
@@ -26,7 +27,7 @@ def describe():
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     return (
         f"{processor}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, "
-        f"{gpu}; "
+        f"{gpu}, {check_precision('auto', check_device('auto'))}; "
         f"Python {platform.python_version()}, torch {torch.__version__}, "
         f"scikit-learn {sklearn.__version__}, singerlearn {singerlearn.__version__}"
     )

@@ -1,6 +1,10 @@
+import pickle
+
+import numpy as np
 import pytest
 import torch
 
+from singerlearn import SingerNetClassifier
 from singerlearn.batches import ChunkDataset
 from singerlearn.chunks import Chunks
 from singerlearn.training import check_alike, largest_batch, seeded_torch
@@ -37,3 +41,26 @@ def test_the_largest_batch_that_fits_is_found_by_halving(recordings):
                 raise torch.OutOfMemoryError("full")
 
     assert largest_batch(Net(), ChunkDataset(recordings)) == 1
+
+
+def test_a_compiled_network_trains_alike(recordings, tiny, monkeypatch):
+    graphs, compile_module = [], torch.nn.Module.compile
+
+    def backend(graph, inputs):  # which runs the graph as it is: no minute of compiling
+        graphs.append(graph)
+        return graph.forward
+
+    monkeypatch.setattr(
+        torch.nn.Module, "compile", lambda net: compile_module(net, backend=backend)
+    )
+    plain, compiled = (
+        SingerNetClassifier(**tiny, compile=compile).fit(recordings, [0, 1, 0])
+        for compile in (False, True)
+    )
+    assert graphs
+    losses = [[row["train_loss"] for row in m.history_] for m in (plain, compiled)]
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
+    again = pickle.loads(pickle.dumps(compiled))
+    np.testing.assert_array_equal(
+        again.predict_proba(recordings), compiled.predict_proba(recordings)
+    )
