@@ -16,7 +16,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils import estimator_checks
 
 from singerlearn import ClipClassifier, ClipEmbedder, SingerEmbedder
 from singerlearn.backends import PLDA, ChunkEmbeddings, normalize_scores
@@ -66,7 +66,7 @@ def negative_distances(Z):
 
 
 @pytest.mark.filterwarnings("ignore:the . singers differ no more")
-@parametrize_with_checks([PLDA()])
+@estimator_checks.parametrize_with_checks([PLDA()])
 def test_scikit_learn_s_checks(estimator, check):
     check(estimator)
 
@@ -277,7 +277,7 @@ def test_singers_who_do_not_differ(rng):
         (lambda Z, y: (Z, np.arange(len(Z))), "19 classes in y has one"),
         (lambda Z, y: (Z * np.nan, y), "X contains NaN"),
         (lambda Z, y: (Z, y[:-1]), "inconsistent numbers of samples"),
-        (lambda Z, y: (np.eye(5)[y], y), "one and the same embedding"),
+        (lambda Z, y: (np.eye(5)[y] / 10, y), "one and the same embedding"),
     ],
 )
 def test_what_it_cannot_learn_from_is_refused(unbalanced, spoil, message):
@@ -358,10 +358,27 @@ class Doubler(TransformerMixin, BaseEstimator):
 
 @pytest.fixture
 def clips(rng):
-    """Rows of 12 recordings of three singers, 2 to 5 rows of 4 features each."""
-    y = np.tile(["Cid", "Ann", "Bob"], 4)
-    centres = dict(zip(["Cid", "Ann", "Bob"], 2 * rng.randn(3, 4), strict=True))
-    return [centres[s] + rng.randn(2 + i % 4, 4) for i, s in enumerate(y)], y
+    """Rows of 12 recordings of three singers, 2 to 4 rows of 4 features each."""
+    Z, y = draw(rng, 3, 16, 4)
+    rows = [x[: 2 + i % 3] for i, x in enumerate(Z.reshape(12, 4, 4))]
+    return rows, np.array(["Cid", "Ann", "Bob"])[y[::4]]
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        "check_estimator_cloneable",
+        "check_estimator_repr",
+        "check_estimator_tags_renamed",
+        "check_get_params_invariance",
+        "check_mixin_order",
+        "check_set_params",
+        "check_valid_tag_types",
+    ],
+)
+def test_scikit_learn_s_checks_that_need_no_table(check):
+    chunks = ChunkEmbeddings(Doubler())
+    getattr(estimator_checks, check)("ChunkEmbeddings", chunks)
 
 
 @pytest.mark.parametrize(

@@ -146,6 +146,11 @@ class PLDA(
             )
         self.mean_ = X.mean(axis=0)
 
+        if np.allclose(X, means[codes], rtol=1e-12, atol=0):
+            raise ValueError(
+                "the recordings of each singer have one and the same embedding, but "
+                "PLDA learns from how they differ; look at what made X"
+            )
         changes = X - means[codes]
         within = changes.T @ changes / n_within
         within = _shrink(within, self.within_shrinkage, n_within)
@@ -196,9 +201,9 @@ class PLDA(
     def transform(self, X):
         """Return the latent space, in which the variance within singers is 1.
 
-        Dimensions are independent; those in which singers differ most come first.
-        Euclidean and cosine neighbours are better there than before, but do not know
-        which dimensions tell how much: scores do.
+        Dimensions are independent; those in which singers differ most come first. It
+        is for what goes by distances: neighbours, t-SNE, and, after a `Normalizer`,
+        cosine similarity. Scores know more: how much each dimension tells.
 
         Parameters
         ----------
@@ -362,10 +367,10 @@ def _by_singer(X, y):
 
 
 def _shrink(covariance, shrinkage, n):
-    """Draw a covariance of n independent Gaussian draws towards the identity.
+    """Draw a covariance towards a multiple of the identity.
 
-    "auto" is `sklearn.covariance.oas`, which takes the draws, and as many as there
-    are, where here they are of fewer degrees of freedom.
+    "auto" is the formula of `sklearn.covariance.oas`. That counts the rows it is given;
+    n is the degrees of freedom that are left once means are taken off.
     """
     if shrinkage == "auto":
         square, of_mean = np.mean(covariance**2), np.mean(np.diag(covariance)) ** 2
@@ -378,11 +383,6 @@ def _shrink(covariance, shrinkage, n):
 def _whitening(within):
     """Return the matrix that gives the covariance within singers the variances 1."""
     variance, directions = eigh(within)  # rising
-    if variance[-1] <= 0:
-        raise ValueError(
-            "the recordings of each singer have one and the same embedding, but PLDA "
-            "learns from how they differ; look at what made X"
-        )
     n_empty = np.sum(variance < variance[-1] * len(variance) * np.finfo(float).eps)
     if n_empty:
         raise ValueError(
