@@ -35,8 +35,19 @@ class SingerNetClassifier(
     filters : tuple of int, default=(32, 64, 128)
         Channels of the first layer and of each block, as in the column of the
         paper's Table 1: its shallow networks are (64, 128).
-    aggregation : {"attention", "average", "max", "none"}, default="attention"
-        How the frames of a chunk become one vector (paper, section 2.2).
+    downsampling : {"max-pool", "stride"} or tuple of them, default="max-pool"
+        How bands and frames are halved after the first layer and after each run of
+        equal filters: by pools as in the paper, or by a stride of the convolution
+        before. A tuple has one name for each: ("stride", "max-pool", "max-pool") spares
+        most of the first layer's work.
+    aggregation : str, default="attention"
+        How the frames of a chunk become one vector: "attention", "average", "max" or
+        "none" (paper, section 2.2); "statistics", their mean and standard deviation, or
+        "attentive-statistics", the same weighted by attention; "self-attention", for
+        which their order counts.
+    head_norm : bool, default=False
+        Whether a batch norm follows the aggregation. With it and no dense layers the
+        head is light: means and deviations brought to one size, and one linear layer.
     dense : tuple of int, default=()
         Units of the dense layers after the aggregation. The paper has (1024, 1024,
         1024), which learn few singers by heart.
@@ -134,7 +145,9 @@ class SingerNetClassifier(
         block="resnext",
         cardinality=4,
         filters=(32, 64, 128),
+        downsampling="max-pool",
         aggregation="attention",
+        head_norm=False,
         dense=(),
         dropout=0.1,
         lr=1e-3,
@@ -161,7 +174,9 @@ class SingerNetClassifier(
         self.block = block
         self.cardinality = cardinality
         self.filters = filters
+        self.downsampling = downsampling
         self.aggregation = aggregation
+        self.head_norm = head_norm
         self.dense = dense
         self.dropout = dropout
         self.lr = lr
@@ -315,7 +330,8 @@ class SingerNetClassifier(
     def transform(self, X):
         """Return the last dense layer's output, its mean over a recording's chunks.
 
-        Without dense layers it is the aggregation's output.
+        Without dense layers it is the aggregation's output, normalised if
+        ``head_norm``.
 
         Parameters
         ----------
@@ -324,7 +340,7 @@ class SingerNetClassifier(
 
         Returns
         -------
-        ndarray of shape (n_recordings, dense[-1] or channels * bands)
+        ndarray of shape (n_recordings, dense[-1] or width of the aggregation)
             What the network knows of a recording before it decides for a singer.
         """
         return np.stack([e.mean(axis=0) for e in self._apply_net(X, "embeddings")])

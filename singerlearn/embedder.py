@@ -51,8 +51,10 @@ class SingerEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetOverC
         used by "margin-softmax".
     chunks_per_singer : int, default=4
         Chunks of a singer in a batch of several singers.
-    chunker, block, cardinality, filters, aggregation, dense, dropout
-        The front end and the network, as for :class:`SingerNetClassifier`.
+    chunker, block, cardinality, filters, downsampling
+        The front end and the convolutions, as for :class:`SingerNetClassifier`.
+    aggregation, head_norm, dense, dropout
+        What the network makes of the frames, as for :class:`SingerNetClassifier`.
     lr, lr_schedule, weight_decay, augment
         The training, as for :class:`SingerNetClassifier`.
     max_epochs : int, default=30
@@ -138,7 +140,9 @@ class SingerEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetOverC
         block="resnext",
         cardinality=4,
         filters=(32, 64, 128),
+        downsampling="max-pool",
         aggregation="attention",
+        head_norm=False,
         dense=(),
         dropout=0.1,
         lr=1e-3,
@@ -171,7 +175,9 @@ class SingerEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetOverC
         self.block = block
         self.cardinality = cardinality
         self.filters = filters
+        self.downsampling = downsampling
         self.aggregation = aggregation
+        self.head_norm = head_norm
         self.dense = dense
         self.dropout = dropout
         self.lr = lr

@@ -32,7 +32,9 @@ from singerlearn.nn import SingerNet
 PAPER = dict(
     block="resnext",
     cardinality=4,
+    downsampling="max-pool",
     aggregation="attention",
+    head_norm=False,
     dense=(1024, 1024, 1024),
     dropout=0.1,
     lr=1e-4,
@@ -60,6 +62,8 @@ class NetOverChunks(BaseEstimator):
     # What the network is built of is judged where it is built, in `SingerNet`.
     _parameter_constraints = {
         "filters": [tuple, list],
+        "downsampling": [str, tuple, list],
+        "head_norm": ["boolean"],
         "dense": [tuple, list],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "lr": [Interval(Real, 0, None, closed="neither")],
@@ -177,7 +181,7 @@ class NetOverChunks(BaseEstimator):
         Raises
         ------
         ValueError
-            If the network aggregates otherwise than by attention.
+            If the network aggregates without attention.
         """
         return self._apply_net(X, "attention")
 
@@ -210,7 +214,9 @@ class NetOverChunks(BaseEstimator):
             module__block=self.block,
             module__cardinality=self.cardinality,
             module__filters=self.filters,
+            module__downsampling=self.downsampling,
             module__aggregation=self.aggregation,
+            module__head_norm=self.head_norm,
             module__dense=self.dense,
             module__dropout=self.dropout,
             module__precision=check_precision(self.precision, device),

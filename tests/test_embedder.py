@@ -322,6 +322,7 @@ def test_the_papers_regime_to_the_letter():
         dropout=0.1, lr=1e-4, lr_schedule=None, weight_decay=1e-6, augment=False,
         batch_size=64, chunks_per_recording=None, early_stopping=True,
         check_every=50, patience=1000, min_improvement=0.005, partners_from="chunks",
+        downsampling="max-pool", head_norm=False,
     )  # fmt: skip
     assert expected.items() <= embedder.get_params().items()
 

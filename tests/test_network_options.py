@@ -1,0 +1,101 @@
+"""The networks after the paper, as the estimators build, train and ask them."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from sklearn.base import clone
+
+from singerlearn import SingerEmbedder, SingerNetClassifier
+from singerlearn.chunks import Chunks
+
+LIGHT = dict(
+    downsampling=("stride", "max-pool"), aggregation="statistics", head_norm=True,
+    dense=(),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def voices():
+    """Four singers, each a pattern over 16 bands, with five recordings and noise."""
+    rng = np.random.RandomState(0)
+    chunks = [
+        Chunks((who + rng.uniform(0, 20, (16, 64))).astype("float32"), 32, 16)
+        for who in rng.uniform(0, 40, (4, 16, 1))
+        for _ in range(5)
+    ]
+    return chunks, np.repeat(list("abcd"), 5)
+
+
+@pytest.fixture
+def small(tiny):
+    return tiny | dict(filters=(4, 8), augment=False, max_epochs=10)
+
+
+@pytest.mark.parametrize(
+    "estimator", [SingerNetClassifier(), SingerEmbedder(4, "margin-softmax")]
+)
+def test_a_light_network_learns_its_singers(voices, small, estimator):
+    X, y = voices
+    # 19 recordings of 3 chunks: the last of 9 batches has one chunk.
+    model = clone(estimator).set_params(**small | LIGHT | {"batch_size": 7})
+    model.fit(X[1:], y[1:])
+    assert model.score(X, y) > 0.9
+    assert model.set_params(inference="dense").score(X, y) > 0.9
+    layers = [type(layer).__name__ for layer in model.net_.module_.modules()]
+    assert layers.count("MaxPool2d") == layers.count("HeadNorm") == 1
+    assert layers.count("Linear") == 1
+
+
+def test_the_output_of_a_light_network_is_linear_in_what_it_transforms_to(
+    voices, small
+):
+    X, y = voices
+    net = SingerNetClassifier(**small | LIGHT | {"max_epochs": 1}).fit(X, y)
+    features = net.transform(X)
+    assert features.shape == (20, 2 * 8 * (16 // 4))
+    output = net.net_.module_.output
+    logits = features @ output.weight.detach().numpy().T + output.bias.detach().numpy()
+    with torch.inference_mode():
+        chunks = [net.net_.module_(torch.tensor(np.asarray(c))).mean(dim=0) for c in X]
+    assert_allclose(logits, np.stack(chunks), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "aggregation", ["attention", "attentive-statistics", "self-attention"]
+)
+@pytest.mark.parametrize("inference", ["chunks", "dense"])
+def test_every_attention_tells_its_weights(voices, small, aggregation, inference):
+    X, y = voices
+    small |= dict(
+        aggregation=aggregation, inference=inference, downsampling="stride",
+        max_epochs=1,
+    )  # fmt: skip
+    weights = SingerNetClassifier(**small).fit(X, y).attention_weights(X[:2])
+    assert [w.shape for w in weights] == [(3, 8)] * 2
+    assert_allclose(weights[0].sum(axis=1), 1, rtol=1e-5)
+
+
+def test_statistics_have_no_attention(voices, small):
+    net = SingerNetClassifier(**small | LIGHT | {"max_epochs": 1}).fit(*voices)
+    with pytest.raises(ValueError, match="has Statistics"):
+        net.attention_weights(voices[0])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"downsampling": "pool"}, "downsampling='pool' is not one of max-pool, str"),
+        ({"downsampling": ("stride",)}, "has 1 names, but a chunk is halved 2 times"),
+        ({"downsampling": None}, "'downsampling' parameter .* must be"),
+        ({"aggregation": "mean"}, "aggregation='mean' is not one of none, max, aver"),
+        ({"head_norm": "batch"}, "'head_norm' parameter .* must be"),
+    ],
+)
+@pytest.mark.parametrize("estimator", [SingerNetClassifier(), SingerEmbedder()])
+def test_a_network_that_cannot_be_built_says_why(
+    voices, small, estimator, parameters, message
+):
+    model = clone(estimator).set_params(**small | parameters)
+    with pytest.raises(ValueError, match=message):
+        model.fit(*voices)
