@@ -2,15 +2,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.linalg import helmert
-from scipy.spatial.distance import cdist, pdist
+from scipy.spatial.distance import cdist
 from scipy.stats import multivariate_normal, ortho_group
-from sklearn import config_context
-from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.covariance import oas
-from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import NotFittedError
-from sklearn.frozen import FrozenEstimator
 from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
@@ -18,8 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
 from sklearn.utils import estimator_checks
 
-from singerlearn import ClipClassifier, ClipEmbedder, SingerEmbedder
-from singerlearn.backends import PLDA, ChunkEmbeddings, normalize_scores
+from singerlearn.backends import PLDA
 from singerlearn.metrics import equal_error_rate, make_trials
 
 RAW = dict(within_shrinkage=0.0, between_shrinkage=0.0)
@@ -340,176 +335,3 @@ def test_after_the_normalizer_distance_ranks_as_cosine(rng):
     trials = make_trials(y)
     distances = trials.distances(Normalizer().transform(Z))
     assert_allclose(distances, 2 - 2 * cosine_similarity(Z)[tuple(trials.pairs.T)])
-
-
-class Doubler(TransformerMixin, BaseEstimator):
-    """Embeds the rows of a recording by doubling them."""
-
-    def fit(self, X, y=None, songs=None):
-        self.songs_ = songs
-        return self
-
-    def transform(self, X):
-        return np.stack([2 * x.mean(axis=0) for x in X])
-
-    def transform_chunks(self, X):
-        return [2 * x for x in X]
-
-
-@pytest.fixture
-def clips(rng):
-    """Rows of 12 recordings of three singers, 2 to 4 rows of 4 features each."""
-    Z, y = draw(rng, 3, 16, 4)
-    rows = [x[: 2 + i % 3] for i, x in enumerate(Z.reshape(12, 4, 4))]
-    return rows, np.array(["Cid", "Ann", "Bob"])[y[::4]]
-
-
-@pytest.mark.parametrize(
-    "check",
-    [
-        "check_estimator_cloneable",
-        "check_estimator_repr",
-        "check_estimator_tags_renamed",
-        "check_get_params_invariance",
-        "check_mixin_order",
-        "check_set_params",
-        "check_valid_tag_types",
-    ],
-)
-def test_scikit_learn_s_checks_that_need_no_table(check):
-    chunks = ChunkEmbeddings(Doubler())
-    getattr(estimator_checks, check)("ChunkEmbeddings", chunks)
-
-
-@pytest.mark.parametrize(
-    "projection",
-    [LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto"), PLDA(), PCA(2)],
-)
-def test_a_projection_learns_from_chunks(clips, projection):
-    X, y = clips
-    model = make_pipeline(ChunkEmbeddings(Doubler()), ClipEmbedder(projection))
-    rows = 2 * np.vstack(X)
-    by_hand = clone(projection).fit(rows, np.repeat(y, [len(x) for x in X]))
-    expected = [by_hand.transform(2 * x).mean(axis=0) for x in X]
-    assert_allclose(model.fit(X, y).transform(X), expected)
-    named = make_pipeline(ChunkEmbeddings(Doubler()), ClipClassifier(PLDA()))
-    assert cross_val_score(named, X, y, cv=2).mean() > 0.5
-
-
-def test_a_frozen_embedder_is_not_fitted_again(clips):
-    X, y = clips
-    embedder = Doubler().fit(X, songs="before")
-    chunks = ChunkEmbeddings(FrozenEstimator(embedder)).fit(X, y)
-    assert chunks.embedder_.songs_ == "before"
-    assert_array_equal(chunks.transform(X)[3], 2 * X[3])
-    assert ChunkEmbeddings(embedder).fit(X, y).embedder_.songs_ is None
-
-
-def test_what_fit_is_given_reaches_the_embedder(clips):
-    X, y = clips
-    songs = np.arange(len(X))
-    model = make_pipeline(ChunkEmbeddings(Doubler()), ClipEmbedder())
-    model.fit(X, y, chunkembeddings__songs=songs)
-    assert model[0].embedder_.songs_ is songs
-    with config_context(enable_metadata_routing=True):
-        embedder = Doubler().set_fit_request(songs=True)
-        model = make_pipeline(ChunkEmbeddings(embedder), ClipEmbedder())
-        model.fit(X, y, songs=songs)
-    assert model[0].embedder_.songs_ is songs
-
-
-def test_chunks_of_a_network(singers, chunked, tiny):
-    del tiny["dense"], tiny["lr"]
-    tiny["max_epochs"] = 1
-    embedder = SingerEmbedder(3, **tiny).fit(chunked, singers.singers)
-    chunks = ChunkEmbeddings(FrozenEstimator(embedder))
-    assert chunks.set_output(transform="pandas") is chunks
-    model = make_pipeline(chunks, ClipEmbedder(StandardScaler(with_std=False)))
-    Z = model.fit(chunked, singers.singers).transform(chunked)
-    # Moved by the mean of all chunks, and otherwise where they were.
-    assert_allclose(pdist(Z), pdist(embedder.transform(chunked)), rtol=1e-4)
-    names = model[0].get_feature_names_out()
-    assert_array_equal(names, embedder.get_feature_names_out())
-
-
-def test_chunks_need_an_embedder(clips):
-    X, y = clips
-    with pytest.raises(TypeError, match="PCA has no transform_chunks"):
-        ChunkEmbeddings(PCA()).fit(X, y)
-    with pytest.raises(NotFittedError):
-        ChunkEmbeddings(Doubler()).transform(X)
-
-
-@pytest.fixture
-def scored(rng):
-    """Trials of 8 recordings by four singers, scored, and a cohort of 20 strangers."""
-    Z, strangers = rng.randn(8, 3), rng.randn(20, 3)
-    trials = make_trials(np.repeat(["Ann", "Bob", "Cid", "Dan"], 2))
-    return trials.scores(Z), trials.pairs, -cdist(Z, strangers, "sqeuclidean")
-
-
-@pytest.mark.parametrize("top_k", [None, 5, 20])
-def test_scores_are_normalised_as_by_hand(scored, top_k):
-    scores, pairs, cohort_scores = scored
-    expected = {"z-norm": [], "t-norm": [], "s-norm": []}
-    for score, (i, j) in zip(scores, pairs, strict=True):
-        sides = []
-        for recording in (i, j):
-            best = sorted(cohort_scores[recording], reverse=True)[:top_k]
-            sides.append((score - np.mean(best)) / np.std(best))
-        for method, value in zip(expected, [*sides, np.mean(sides)], strict=True):
-            expected[method].append(value)
-    for method, values in expected.items():
-        result = normalize_scores(
-            scores, pairs, cohort_scores, method=method, top_k=top_k
-        )
-        assert_allclose(result, values)
-    assert_allclose(
-        normalize_scores(scores, pairs[:, ::-1], cohort_scores, top_k=top_k),
-        expected["s-norm"],
-    )
-
-
-def test_normalised_scores_have_no_unit(scored):
-    scores, pairs, cohort_scores = scored
-    expected = normalize_scores(scores, pairs, cohort_scores)
-    result = normalize_scores(3 * scores - 2, pairs, 3 * cohort_scores - 2)
-    assert_allclose(result, expected)
-
-
-def test_who_sounds_like_everybody_is_put_right(rng):
-    singers = np.repeat(np.arange(20), 4)
-    common = 3 * np.repeat(rng.randn(20), 4)  # how high a singer scores with anyone
-    trials = make_trials(singers)
-    first, second = trials.pairs.T
-    scores = 5 * trials.is_target + rng.randn(len(trials))
-    scores += common[first] + common[second]
-    cohort_scores = rng.randn(80, 50) + common[:, None]
-    before = equal_error_rate(trials.is_target, scores)
-    after = normalize_scores(scores, trials.pairs, cohort_scores)
-    assert equal_error_rate(trials.is_target, after) < before - 0.1
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        (dict(scores=[np.nan]), "NaN"),
-        (dict(scores=[]), "0 sample"),
-        (dict(pairs=[[0, 8]]), "outside 0 to 7"),
-        (dict(pairs=[[0, -1]]), "outside 0 to 7"),
-        (dict(pairs=[[0.0, 1.0]]), "type float64"),
-        (dict(pairs=[[0, 1], [1, 2]]), r"shape \(2, 2\)"),
-        (dict(cohort_scores=np.ones((8, 3))), "recording 0 scores the same"),
-        (dict(cohort_scores=np.arange(8.0)[:, None]), "recording 0 scores the same"),
-        (dict(cohort_scores=np.full((8, 3), np.inf)), "infinity"),
-        (dict(method="znorm"), "not one of s-norm, z-norm, t-norm"),
-        (dict(top_k=1), "among 2 to 20"),
-        (dict(top_k=21), "among 2 to 20"),
-        (dict(top_k=2.0), "among 2 to 20"),
-    ],
-)
-def test_scores_that_cannot_be_normalised(scored, changes, message):
-    scores, pairs, cohort_scores = scored
-    arguments = dict(scores=scores[:1], pairs=pairs[:1], cohort_scores=cohort_scores)
-    with pytest.raises(ValueError, match=message):
-        normalize_scores(**arguments | changes)
