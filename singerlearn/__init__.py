@@ -11,6 +11,7 @@ __version__ = "0.1.0.dev0"
 _WHERE = {
     "AttentionDisplay": "display",
     "CQTChunker": "features",
+    "ChunkEmbeddings": "backends",
     "ClipClassifier": "baseline",
     "ClipEmbedder": "baseline",
     "DETDisplay": "display",
@@ -19,11 +20,13 @@ _WHERE = {
     "HandcraftedFeatures": "features",
     "KNNDisplay": "display",
     "MelChunker": "features",
+    "PLDA": "backends",
     "SingerEmbedder": "embedder",
     "SingerNetClassifier": "classifier",
     "SpectrogramStore": "store",
     "TrainingCurveDisplay": "display",
     "make_svm_baseline": "baseline",
+    "normalize_scores": "backends",
 }
 _ROOMS = {"datasets", "metrics", "model_selection", "nn"} | set(_WHERE.values())
 

@@ -28,6 +28,7 @@ ROOMS = {
     "classifier": {"features", "training"},
     "embedder": {"batches", "features", "nn", "partners", "training"},
     "baseline": {"features"},
+    "backends": set(),
     "display": {"chunks", "metrics"},
     "synthesis": {"spectrogram"},
     "datasets": {"audio", "synthesis"},
