@@ -3,7 +3,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.manifold import TSNE
 
-from singerlearn.display import EmbeddingDisplay
+from singerlearn.display import EmbeddingDisplay, Projection
 from singerlearn.display.axes import N_LOOKS, look
 from singerlearn.metrics import leave_one_out_knn
 
@@ -68,6 +68,31 @@ def test_the_legend_lies_outside_the_data(Z):
     box = ax.get_legend().get_window_extent()
     assert box.x0 > ax.get_window_extent().x1
     assert box.x1 <= display.figure_.bbox.x1
+
+
+@pytest.mark.parametrize("name", ["{}", "singer{:02}", "the singer called {:02}"])
+@pytest.mark.parametrize("n_singers", [3, 23, N_LOOKS])
+def test_the_legend_leaves_the_points_their_room(rng, n_singers, name):
+    points, singers = rng.randn(n_singers, 2), np.arange(n_singers)
+    names = np.array([name.format(i) for i in singers])
+    display = EmbeddingDisplay({"Z": Projection(points, names, None)}).plot()
+    display.figure_.canvas.draw()
+    (ax,) = display.axes_.flat
+    box, page = ax.get_window_extent(), display.figure_.bbox
+    assert 0.8 < box.width / box.height < 1.3
+    assert ax.get_legend().get_window_extent().x1 <= page.x1
+    title = ax.title.get_window_extent()
+    assert 0 <= title.x0 and title.x1 <= page.x1
+
+
+@pytest.mark.parametrize(("n", "perplexity"), [(7, 2), (16, 5), (80, 10), (300, 30)])
+def test_the_perplexity_grows_with_the_points(rng, monkeypatch, n, perplexity):
+    asked = []
+    monkeypatch.setattr(
+        TSNE, "fit_transform", lambda self, Z: asked.append(self.perplexity) or Z
+    )
+    EmbeddingDisplay.from_embeddings({"Z": rng.randn(n, 2)}, singers=np.arange(n) % 3)
+    assert asked == [perplexity]
 
 
 def test_each_chunk_gets_the_labels_of_its_recording(rng):

@@ -79,8 +79,8 @@ class EmbeddingDisplay:
         singers : array-like of shape (n_recordings,)
         songs : array-like of shape (n_recordings,), default=None
         perplexity : float, default=None
-            About how many neighbours a point is to keep. None for 30, or a third of the
-            others where that is less.
+            About how many neighbours a point is to keep. None for an eighth of the
+            points, from 5 to 30; of fewer than 16 points a third of the others.
         random_state : int, RandomState instance or None, default=0
             Seeds t-SNE.
 
@@ -135,35 +135,39 @@ class EmbeddingDisplay:
         some = next(iter(self.projections.values()))
         rows = ["singers"] if some.songs is None else ["singers", "songs"]
         shape = (len(rows), len(self.projections))
+        # A label looks the same in all columns.
+        labels = {
+            row: np.unique(
+                np.concatenate([getattr(p, row) for p in self.projections.values()])
+            )
+            for row in rows
+        }
+        beside = max(_legend_width(own) for own in labels.values())
         self.axes_ = given_or_new_grid(
             axes,
             shape,
-            figsize=(2.2 + 2.9 * shape[1], 0.4 + 3 * shape[0]),
+            figsize=(0.3 + 2.9 * shape[1] + beside, 0.4 + 3 * shape[0]),
             title=f"t-SNE of {len(some.points)} {self.unit}",
         )
         self.figure_ = self.axes_[0, 0].figure
         self.scatters_ = np.empty(shape, dtype=object)
         size = np.clip(2500 / len(some.points), 9, 36)
         for i, row in enumerate(rows):
-            # A label looks the same in all columns.
-            labels = np.unique(
-                np.concatenate([getattr(p, row) for p in self.projections.values()])
-            )
             for j, (name, projection) in enumerate(self.projections.items()):
                 ax, own = self.axes_[i, j], getattr(projection, row)
                 self.scatters_[i, j] = {
                     label: _scatter(ax, projection.points[own == label], n, label, size)
-                    for n, label in enumerate(labels.tolist())
+                    for n, label in enumerate(labels[row].tolist())
                 }
                 ax.set(xticks=[], yticks=[])  # the axes of t-SNE mean nothing
                 ax.margins(0.06)
                 ax.set_title(f"{name}, by {row[:-1]}", fontsize="medium")
-            if len(labels) <= N_LOOKS:
+            if n_columns := _n_columns(labels[row]):
                 ax.legend(
                     title=row[:-1],
                     loc="center left",
                     bbox_to_anchor=(1.02, 0.5),
-                    ncols=-(-len(labels) // 16),
+                    ncols=n_columns,
                     labelspacing=0.25,
                     fontsize="small",
                     markerscale=np.sqrt(30 / size),
@@ -220,7 +224,8 @@ def _tsne(Z, perplexity, random_state):
             "picture; t-SNE needs four and more, not all alike"
         )
     if perplexity is None:
-        perplexity = min(30, (len(Z) - 1) / 3)
+        # More would press the points of few singers into heaps, with nothing between.
+        perplexity = min(np.clip(len(Z) / 8, 5, 30), (len(Z) - 1) / 3)
     elif not 1 <= perplexity < len(Z):
         raise ValueError(
             f"perplexity={perplexity} must be at least 1 and below the {len(Z)} points"
@@ -229,6 +234,17 @@ def _tsne(Z, perplexity, random_state):
     init = "pca" if Z.shape[1] > 1 else "random"
     tsne = TSNE(init=init, perplexity=perplexity, random_state=random_state)
     return tsne.fit_transform(Z)
+
+
+def _n_columns(labels):
+    """Return the columns of a legend, none if there are more labels than looks."""
+    return -(-len(labels) // 16) if len(labels) <= N_LOOKS else 0
+
+
+def _legend_width(labels):
+    """Return about how many inches a legend takes."""
+    longest = max(len(str(label)) for label in labels.tolist())
+    return _n_columns(labels) * (0.35 + 0.06 * longest)
 
 
 def _scatter(ax, points, n, label, size):
