@@ -100,6 +100,15 @@ def test_models_differ_in_colour_and_stand_in_the_legend(axes):
     assert labels[-4:] == list(histories)
 
 
+def test_the_legend_lies_beside_the_curves():
+    histories = {f"network {i}": history() for i in range(4)}
+    display = TrainingCurveDisplay.from_history(histories).plot()
+    display.figure_.canvas.draw()
+    box = display.ax_.get_legend().get_window_extent()
+    assert box.x0 > display.ax_.get_window_extent().x1
+    assert box.x1 <= display.figure_.bbox.x1
+
+
 def test_curves_of_an_estimator():
     class Net(BaseEstimator):
         def fit(self):

@@ -130,7 +130,7 @@ class TrainingCurveDisplay:
         """
         from matplotlib.lines import Line2D
 
-        ax = given_or_new(ax, figsize=(7, 4))
+        ax = given_or_new(ax, figsize=(8, 4))
         self.lines_ = {}
         for i, (name, curve) in enumerate(self.curves.items()):
             color = COLORS[i % len(COLORS)]
@@ -154,7 +154,12 @@ class TrainingCurveDisplay:
                 Line2D([], [], lw=4, color=lines[0].get_color(), label=name)
                 for name, lines in self.lines_.items()
             ]
-        ax.legend(handles=entries, frameon=False)
+        ax.legend(
+            handles=entries,
+            loc="center left",
+            bbox_to_anchor=(1.02, 0.5),
+            frameon=False,
+        )
         title = "Loss over training"
         if len(self.curves) == 1:
             title += f" of {next(iter(self.curves))}"
