@@ -75,13 +75,13 @@ def log_mel(
     >>> spectrogram.shape, float(spectrogram.max())
     ((96, 44), 60.0)
     """
-    bands = _mel_bands(sampling_rate, n_fft, n_mels, fmin, fmax)
+    bands = _mel_parts(sampling_rate, n_fft, n_mels, fmin, fmax)
     mel = []
     for block in spectra(y, n_fft=n_fft, hop_length=hop_length):
         # Real and imaginary parts lie side by side; `bands` adds their squares.
         parts = block.view(np.float32)
         mel.append(bands @ np.square(parts, out=parts).T)
-    return _decibels(np.concatenate(mel, axis=1), top_db)
+    return decibels(np.concatenate(mel, axis=1), top_db)
 
 
 def spectra(y, *, n_fft, hop_length, block_frames=64):
@@ -134,8 +134,24 @@ def _hann(n):
 
 
 @lru_cache(maxsize=8)
-def _mel_bands(sampling_rate, n_fft, n_mels, fmin, fmax):
-    """Sparse (n_mels, 2 * n_bins) matrix over squared real and imaginary parts."""
+def _mel_parts(*parameters):
+    """Those of `mel_bands` over squared real and imaginary parts, side by side."""
+    columns = np.repeat(np.arange(parameters[1] // 2 + 1), 2)
+    return mel_bands(*parameters)[:, columns]
+
+
+def mel_bands(sampling_rate, n_fft, n_mels, fmin, fmax):
+    """Weights that sum a power spectrum into Mel bands.
+
+    Parameters
+    ----------
+    sampling_rate, n_fft, n_mels, fmin, fmax
+        As for `log_mel`.
+
+    Returns
+    -------
+    csr_array of shape (n_mels, 1 + n_fft // 2), float32
+    """
     fmax = sampling_rate / 2 if fmax is None else fmax
     edges = _mel_to_hz(np.linspace(_hz_to_mel(fmin), _hz_to_mel(fmax), n_mels + 2))
     frequencies = np.fft.rfftfreq(n_fft, 1 / sampling_rate)
@@ -149,9 +165,9 @@ def _mel_bands(sampling_rate, n_fft, n_mels, fmin, fmax):
         warnings.warn(
             f"{n_empty} of {n_mels} Mel bands are narrower than a bin of the spectrum, "
             "hold none and stay silent; lower n_mels or raise n_fft",
-            stacklevel=3,
+            stacklevel=4,
         )
-    return csr_array(np.repeat(bands, 2, axis=1).astype(np.float32))
+    return csr_array(bands.astype(np.float32))
 
 
 def _hz_to_mel(hz):
@@ -234,7 +250,7 @@ def log_cqt(
         )
     except librosa.ParameterError as error:
         raise ValueError(str(error)) from error
-    return _decibels(np.square(np.abs(transform[:, :n_frames])), top_db)
+    return decibels(np.square(np.abs(transform[:, :n_frames])), top_db)
 
 
 def frame_features(y, *, sampling_rate, n_fft, hop_length, n_mfcc):
@@ -294,8 +310,26 @@ def frame_features(y, *, sampling_rate, n_fft, hop_length, n_mfcc):
     return np.vstack([np.hstack(chroma), cepstrum, np.hstack(shape)]).astype(float)
 
 
-def _decibels(power, top_db):
-    """Turn power, in place, into decibels in [0, top_db] under its maximum."""
+def decibels(power, top_db):
+    """Turn power, in place, into decibels in [0, top_db] under its maximum.
+
+    Parameters
+    ----------
+    power : ndarray
+        Overwritten.
+    top_db : float
+        Range kept, in dB.
+
+    Returns
+    -------
+    ndarray
+        `power`.
+
+    Raises
+    ------
+    ValueError
+        If there is no power, or NaN.
+    """
     reference = power.max()
     if not 0 < reference < np.inf:  # NaN fails, too
         raise ValueError(
