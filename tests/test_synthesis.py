@@ -7,15 +7,11 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.signal import find_peaks, freqz
 
+from singerlearn.synthesis.channel import draw_channel
 from singerlearn.synthesis.performance import CONTROL_RATE, perform
-from singerlearn.synthesis.voices import (
-    CONSONANTS,
-    VOWELS,
-    Song,
-    draw_channel,
-    draw_singer,
-    draw_song,
-)
+from singerlearn.synthesis.phonemes import CONSONANTS, VOWELS
+from singerlearn.synthesis.singer import draw_singer
+from singerlearn.synthesis.song import Song, draw_song
 from singerlearn.synthesis.waveform import (
     _overlap_add,
     _spectra,
@@ -32,8 +28,9 @@ FATHER, NO_CONSONANT = 4, len(CONSONANTS) - 1
 def even_singer(gender="male", **changes):
     """The average voice, without what moves its pitch or covers its formants."""
     singer = draw_singer(np.random.RandomState(0), gender, effect=0)
-    steady = {"vibrato_extent": 0, "drift": 0, "jitter": 0, "shimmer": 0}
-    plain = {"breath": -120, "ring": 0, "dip": 0, "first_harmonic": 0}
+    steady = dict(vibrato_extent=0, drift=0, jitter=0, shimmer=0, creak=0, scoop=0)
+    steady |= dict(fading=0, breath_drift=0, passaggio=120)
+    plain = dict(breath=-120, ring=0, dip=0, first_harmonic=0, nasality=0)
     return replace(singer, **{**steady, **plain, **changes})
 
 
@@ -78,7 +75,7 @@ def cents_between(f, g):
 
 @pytest.mark.parametrize("gender, pitch", [("male", 45), ("male", 57), ("female", 69)])
 def test_the_note_asked_for_is_the_note_heard(gender, pitch, rng):
-    singer = even_singer(gender, pitch=pitch)
+    singer = even_singer(gender, pitch=pitch, tilt=-12)
     y, performance = sung(singer, one_note(), rng)
     middle = slice(3 * RATE // 8, 5 * RATE // 8)
     heard = RATE / period_of(y[middle].astype(float))
@@ -92,14 +89,17 @@ def test_the_note_asked_for_is_the_note_heard(gender, pitch, rng):
 def test_formants_stand_where_the_vocal_tract_puts_them(vowel, tract_length, rng):
     # So low a voice has a harmonic every 33 Hz to show its formants.
     singer = even_singer(pitch=24, tract_length=tract_length, tilt=-3)
-    y, _ = sung(singer, one_note(vowel), rng, duration=2.0)
+    y, performance = sung(singer, one_note(vowel), rng, duration=2.0)
     f0 = RATE / 675
     power = np.abs(np.fft.rfft(y * np.hanning(len(y)))) ** 2
     width = round(2.5 * f0 / (RATE / len(y)))  # bins: two or three harmonics
     envelope = np.convolve(power, np.hanning(width), mode="same")
     frequencies = np.fft.rfftfreq(len(y), 1 / RATE)
     peaks, _ = find_peaks(np.log(envelope), prominence=0.3)
-    for formant in VOWELS[vowel] * 17 / tract_length:
+    formants = performance.formants[:, CONTROL_RATE]
+    # A vowel is never quite the same.
+    assert_allclose(formants, VOWELS[vowel] * 17 / tract_length, rtol=0.1)
+    for formant in formants:
         nearest = frequencies[peaks][np.abs(frequencies[peaks] - formant).argmin()]
         assert abs(nearest - formant) < 30 + 0.04 * formant
 
@@ -139,7 +139,7 @@ def test_pulses_are_the_sum_of_the_harmonics(rng):
         voicing=np.zeros_like(performance.f0),
     )
     n_samples = 1000
-    pulses, _, _ = glottis(singer, performance, n_samples, RATE, rng)
+    pulses, _, _ = glottis(performance, n_samples, RATE, rng)
 
     f0 = 200 + 30 * np.arange(n_samples) / RATE / 0.1
     phase = 2 * np.pi * np.cumsum(f0) / RATE
@@ -211,10 +211,11 @@ def test_a_song_is_sung_in_time_and_from_the_start_again(rng):
     assert steps[:CONTROL_RATE].sum() == pytest.approx(700, abs=80)
 
 
-@pytest.mark.parametrize("consonant", [0, 1, 4], ids=["s", "sh", "k"])
+@pytest.mark.parametrize("consonant", [0, 1, 8], ids=["s", "sh", "k"])
 def test_a_consonant_hisses_before_its_vowel(consonant, rng):
     y, _ = sung(even_singer(tilt=-12), one_note(consonant=consonant), rng)
-    _, _, centre, width, seconds = CONSONANTS[consonant]
+    centre, width = CONSONANTS["centre"][consonant], CONSONANTS["width"][consonant]
+    start, seconds = (CONSONANTS[x][consonant] for x in ("closure", "length"))
 
     def part_in_band(start, stop):
         part = y[int(start * RATE) : int(stop * RATE)]
@@ -222,7 +223,7 @@ def test_a_consonant_hisses_before_its_vowel(consonant, rng):
         octaves = np.log2(np.fft.rfftfreq(len(part), 1 / RATE)[1:] / centre)
         return power[1:][np.abs(octaves) < width].sum() / power.sum()
 
-    assert part_in_band(0, seconds) > 0.8
+    assert part_in_band(start, start + seconds) > 0.8
     assert part_in_band(0.5, 0.7) < 0.2
 
 

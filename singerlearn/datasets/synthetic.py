@@ -13,15 +13,17 @@ from singerlearn.synthesis import (
     perform,
     render,
 )
+from singerlearn.synthesis.streams import stream
 
 DESCR = """\
 Synthetic singers
 -----------------
 Every singer sings every song once. A singer is a source (glottal pulses with jitter,
-shimmer and breath, a spectral tilt) and a filter (formants of vowels, scaled by the
-length of a vocal tract), with habits of pitch and vibrato; a song is a melody and its
-syllables, moved to the singer's range; each recording has a room, a microphone, a noise
-and a level of its own. No human voice was used, and no licence binds the recordings.
+shimmer and breath, a spectral tilt, a chest and a head voice) and a filter (formants of
+vowels, scaled by the length of a vocal tract, and a nose), with habits of pitch, onset
+and vibrato; a song is a melody and its syllables, in one of six languages, moved to the
+singer's range; each recording has a room, a microphone, a codec, a noise and a level of
+its own. No human voice was used, and no licence binds the recordings.
 """
 
 
@@ -109,12 +111,12 @@ def make_singers(
     seed = check_random_state(random_state).randint(2**31 - 1)
     singers = {
         f"singer{i + 1:02d}": draw_singer(
-            _stream(seed, 0, i), ("female", "male")[i % 2], effect=singer_effect
+            stream(seed, 0, i), ("female", "male")[i % 2], effect=singer_effect
         )
         for i in range(n_singers)
     }
     songs = {
-        f"song{j + 1:02d}": draw_song(_stream(seed, 1, j), effect=song_effect)
+        f"song{j + 1:02d}": draw_song(stream(seed, 1, j), effect=song_effect)
         for j in range(n_songs)
     }
 
@@ -132,7 +134,7 @@ def make_singers(
         return waveform, channel
 
     recorded = Parallel(n_jobs=n_jobs, prefer="threads")(
-        delayed(record)(singer, song, _stream(seed, 2, i, j))
+        delayed(record)(singer, song, stream(seed, 2, i, j))
         for i, singer in enumerate(singers.values())
         for j, song in enumerate(songs.values())
     )
@@ -150,12 +152,4 @@ def make_singers(
         song_parameters=songs,
         channel_parameters=channels,
         DESCR=DESCR,
-    )
-
-
-def _stream(seed, *key):
-    """Random numbers of one singer, song or recording, untouched by all others."""
-    # RandomState, since its draws are frozen across NumPy versions.
-    return np.random.RandomState(
-        np.random.MT19937(np.random.SeedSequence([seed, *key]))
     )

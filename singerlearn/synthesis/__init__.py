@@ -1,11 +1,25 @@
 """Singers that never lived: a voice, a song and a channel as numbers, and their sound.
 
-`draw_singer`, `draw_song` and `draw_channel` draw the numbers, `perform` turns singer
-and song into curves over time, and `render` those, behind a channel, into a waveform.
+`draw_singer`, `draw_song` and `draw_channel` draw the numbers, and `perform` turns
+singer and song into curves over time. Behind a channel, `render` makes those a waveform
+and `render_mel`, a hundred times faster than it lasts, the spectrogram that `log_mel`
+would show of it. `SyntheticSingers` does all this for training.
 """
 
+from singerlearn.synthesis.channel import draw_channel
+from singerlearn.synthesis.crowd import SyntheticSingers
+from singerlearn.synthesis.mel import render_mel
 from singerlearn.synthesis.performance import perform
-from singerlearn.synthesis.voices import draw_channel, draw_singer, draw_song
+from singerlearn.synthesis.singer import draw_singer
+from singerlearn.synthesis.song import draw_song
 from singerlearn.synthesis.waveform import render
 
-__all__ = ["draw_channel", "draw_singer", "draw_song", "perform", "render"]
+__all__ = [
+    "SyntheticSingers",
+    "draw_channel",
+    "draw_singer",
+    "draw_song",
+    "perform",
+    "render",
+    "render_mel",
+]

@@ -6,18 +6,25 @@ frame to frame: it multiplies short-time spectra, which are then added up again.
 levels of voice, breath and hiss are relative to the first harmonic of a full voice.
 """
 
-import math
-
 import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 
+from singerlearn.synthesis.envelopes import (
+    LOWEST,
+    NASAL_WIDTH,
+    audible,
+    breath_color,
+    gain,
+    hiss_gain,
+    nasal_zero,
+    resonator,
+    side_branches,
+)
 from singerlearn.synthesis.performance import CONTROL_RATE
-from singerlearn.synthesis.voices import EQ_FREQUENCIES
+from singerlearn.synthesis.singer import MOVING
 
 FRAME = 0.046  # seconds: longer than a formant rings, shorter than a syllable
 OVERLAP = 4  # frames that cover a sample
-LOWEST = 50.0  # Hz; what lies below is rumble
-NEPERS = math.log(10) / 20  # in a decibel
 
 
 def render(singer, performance, channel, *, sampling_rate, duration, rng):
@@ -52,26 +59,28 @@ def sing(singer, performance, n_samples, sampling_rate, rng):
     frequencies = np.maximum(rfftfreq(n_fft, 1 / sampling_rate), LOWEST)
     window = np.sqrt(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft))
 
-    sources = glottis(singer, performance, n_samples, sampling_rate, rng)
+    sources = glottis(performance, n_samples, sampling_rate, rng)
     voice, breath, hiss = (_spectra(source, window, hop) for source in sources)
 
     ticks = (np.arange(len(voice)) + 1 - OVERLAP / 2) * hop / sampling_rate
     ticks *= CONTROL_RATE  # of the frames' centres
     f0, tilt = _at(ticks, performance.f0), _at(ticks, performance.tilt)
-    formants = np.array([_at(ticks, formant) for formant in performance.formants])
 
     voice *= harmonic_gain(frequencies, f0, tilt)  # (n_frames, n_bins)
-    breath *= gain(breath_level(singer, frequencies))
+    breath *= gain(breath_color(singer, frequencies))
     voice += breath
-    voice *= vocal_tract(formants, singer.bandwidths, sampling_rate, n_fft)
+    voice *= throat(singer, performance, ticks, sampling_rate, n_fft)
     voice *= gain(side_branches(singer, frequencies))
-    hiss *= hiss_gain(frequencies, performance, ticks)
+    # Consonants are apart in kind: take the nearest tick, do not go between two.
+    nearest = np.clip(np.rint(ticks), 0, len(performance.hiss) - 1).astype(int)
+    bells = (performance.hiss_centre, performance.hiss_width)
+    hiss *= hiss_gain(frequencies, *(bell[nearest, None] for bell in bells))
     voice += hiss
-    voice *= _band_edges(sampling_rate, n_fft)
+    voice *= audible(rfftfreq(n_fft, 1 / sampling_rate), sampling_rate)
     return _overlap_add(voice, window, hop)[:n_samples]
 
 
-def glottis(singer, performance, n_samples, sampling_rate, rng):
+def glottis(performance, n_samples, sampling_rate, rng):
     """Pulses with a flat spectrum, breath, and the noise of consonants, still unshaped.
 
     The pulses are the sum of all cosines below half the sampling rate, in closed form.
@@ -85,8 +94,9 @@ def glottis(singer, performance, n_samples, sampling_rate, rng):
     step = f0 / sampling_rate  # cycles a sample
 
     cycles = np.cumsum(step).astype(int)
-    jitter = 2 ** (singer.jitter / 1200 * rng.standard_normal(cycles[-1] + 1))
-    cycles = np.cumsum(step * jitter[cycles])
+    jitter = _at(ticks, performance.jitter) / 1200  # octaves
+    jitter *= rng.standard_normal(cycles[-1] + 1)[cycles]
+    cycles = np.cumsum(step * 2**jitter)
     phase = 2 * np.pi * cycles
 
     n_harmonics = (0.5 / step).astype(int)
@@ -95,17 +105,18 @@ def glottis(singer, performance, n_samples, sampling_rate, rng):
     pulses = np.sin((n_harmonics + 0.5) * phase) / np.where(is_peak, 1, 2 * half)
     pulses = np.where(is_peak, n_harmonics, pulses - 0.5)
     fundamental = np.cos(phase)
-    pulses += (gain(singer.first_harmonic) - 1) * fundamental
+    pulses += (gain(_at(ticks, performance.first_harmonic)) - 1) * fundamental
 
     # A cycle's amplitude is its own from the middle between two pulses to the next.
     cycles = (cycles + 0.5).astype(int)
-    shimmer = gain(singer.shimmer * rng.standard_normal(cycles[-1] + 1))
-    voicing = gain(_at(ticks, performance.voicing)) * shimmer[cycles]
+    shimmer = _at(ticks, performance.shimmer)
+    shimmer *= rng.standard_normal(cycles[-1] + 1)[cycles]
+    voicing = gain(_at(ticks, performance.voicing) + shimmer)
 
     # Breath at 0 dB has the power of the first harmonic in a band as wide as f0, and
     # flows while the glottis is open: between the pulses, which stand at its closing.
     breath = rng.standard_normal(n_samples) * np.sqrt(0.25 / step)
-    breath *= 1 - 0.5 * fundamental
+    breath *= (1 - 0.5 * fundamental) * gain(_at(ticks, performance.breath))
     hiss = rng.standard_normal(n_samples) * np.sqrt(sampling_rate / 22_050)
     hiss *= gain(_at(ticks, performance.hiss))
     return pulses * voicing, breath * voicing, hiss
@@ -117,9 +128,17 @@ def harmonic_gain(frequencies, f0, tilt):
     return gain((tilt[:, None] * octaves).astype(np.float32))
 
 
-def breath_level(singer, frequencies):
-    """Level of the breath in dB, shape (n_bins,)."""
-    return singer.breath + singer.breath_slope * np.log2(frequencies / 2000)
+def throat(singer, performance, ticks, sampling_rate, n_fft):
+    """Response of mouth and nose, complex, shape (n_frames, n_bins)."""
+    formants = np.array([_at(ticks, formant) for formant in performance.formants])
+    zero = nasal_zero(singer, _at(ticks, performance.nasality))[None]
+    steady = np.append(singer.upper_formants, singer.nasal_pole)[:, None]
+    widths = np.append(singer.bandwidths[MOVING:], NASAL_WIDTH)
+    response = vocal_tract(steady, widths, sampling_rate, n_fft)
+    response = response / vocal_tract(zero, widths[-1:], sampling_rate, n_fft)
+    widths = singer.bandwidths[:MOVING]
+    response *= vocal_tract(formants, widths, sampling_rate, n_fft)
+    return response
 
 
 def vocal_tract(formants, bandwidths, sampling_rate, n_fft):
@@ -128,21 +147,16 @@ def vocal_tract(formants, bandwidths, sampling_rate, n_fft):
     Parameters
     ----------
     formants : ndarray of shape (n_formants, n_frames)
-        In Hz. A formant that the sampling rate cannot hold is left out.
+        In Hz.
     bandwidths : ndarray of shape (n_formants,)
-        Factors on 50 Hz and 4 % of the frequency.
+        Factors, as `resonator` takes them.
     sampling_rate, n_fft : int
 
     Returns
     -------
     ndarray of shape (n_frames, n_fft // 2 + 1), complex
     """
-    width = bandwidths[:, None] * (50 + 0.04 * formants)
-    radius = np.exp(-np.pi * width / sampling_rate)
-    radius[formants > 0.48 * sampling_rate] = 0
-    linear = -2 * radius * np.cos(2 * np.pi * formants / sampling_rate)
-    square = radius**2
-
+    linear, square = resonator(formants, bandwidths[:, None], sampling_rate)
     denominator = np.zeros((formants.shape[1], 2 * len(formants) + 1))
     denominator[:, 0] = 1
     for b1, b2 in zip(linear[:, :, None], square[:, :, None], strict=True):
@@ -150,22 +164,6 @@ def vocal_tract(formants, bandwidths, sampling_rate, n_fft):
         denominator[:, 1:] += b1 * factor[:, :-1]
         denominator[:, 2:] += b2 * factor[:, :-2]
     return denominator.sum(1, keepdims=True) / rfft(denominator, n_fft)
-
-
-def side_branches(singer, frequencies):
-    """Singer's formant and the notch of the side cavities in dB, shape (n_bins,)."""
-    ring = np.exp(-(((frequencies - singer.ring_frequency) / 400) ** 2))
-    dip = np.exp(-(((frequencies - singer.dip_frequency) / 500) ** 2))
-    return singer.ring * ring - singer.dip * dip
-
-
-def hiss_gain(frequencies, performance, ticks):
-    """Shape of the consonants' noise, a bell over log frequency, (n_frames, n_bins)."""
-    # Consonants are apart in kind: take the nearest tick, do not go between two.
-    nearest = np.clip(np.rint(ticks), 0, len(performance.hiss) - 1).astype(int)
-    width = performance.hiss_width[nearest, None]
-    widths = np.log2(frequencies / performance.hiss_centre[nearest, None]) / width
-    return np.exp(-2 * widths.astype(np.float32) ** 2)
 
 
 def transmit(voice, channel, sampling_rate, rng):
@@ -179,20 +177,20 @@ def transmit(voice, channel, sampling_rate, rng):
     frequencies = np.maximum(rfftfreq(n_fft, 1 / sampling_rate), LOWEST)
     noise = gain(channel.noise_slope * np.log2(frequencies / 1000))
     noise *= gain(channel.noise) * _rms(voice) / _rms(noise)
-    eq = np.interp(np.log(frequencies), np.log(EQ_FREQUENCIES), channel.eq)
 
     spectrum = rfft(voice, n_fft) * rfft(echo.astype(np.float32), n_fft)
     white = rng.standard_normal(len(voice)).astype(np.float32)
     spectrum += rfft(white, n_fft) * noise.astype(np.float32)
-    spectrum *= gain(eq)
+    spectrum *= gain(channel.response(frequencies)).astype(np.float32)
     recording = irfft(spectrum, n_fft)[: len(voice)]
+
+    # Compressor and gate listen to the power of each tick of the clock.
+    clock = np.arange(len(voice)) * (CONTROL_RATE / sampling_rate)
+    power = np.bincount(clock.astype(int), recording**2)
+    decibels = channel.dynamics(power, CONTROL_RATE)
+    recording *= gain(_at(clock - 0.5, decibels)).astype(np.float32)
     recording *= gain(channel.level) / np.abs(recording).max()
     return recording
-
-
-def gain(decibels):
-    """Factor on the amplitude."""
-    return np.exp(NEPERS * np.asarray(decibels))
 
 
 def _rms(values):
@@ -222,11 +220,3 @@ def _overlap_add(spectra, window, hop):
     for part in range(OVERLAP):
         signal[part : part + n_frames] += parts[:, part]
     return signal.ravel()[len(window) - hop :]
-
-
-def _band_edges(sampling_rate, n_fft):
-    """Fade in to `LOWEST` and out before half the sampling rate, shape (n_bins,)."""
-    frequencies = rfftfreq(n_fft, 1 / sampling_rate)
-    rise = frequencies / LOWEST
-    fall = (0.5 - frequencies / sampling_rate) / 0.03
-    return np.clip(np.minimum(rise, fall), 0, 1)

@@ -1,0 +1,109 @@
+"""Singers without end, for training: spectrograms sung while they are asked for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from singerlearn.synthesis.channel import draw_channel
+from singerlearn.synthesis.mel import render_mel
+from singerlearn.synthesis.performance import perform
+from singerlearn.synthesis.singer import draw_singer
+from singerlearn.synthesis.song import draw_song
+from singerlearn.synthesis.streams import stream
+
+
+@dataclass(frozen=True)
+class SyntheticSingers:
+    """A crowd of singers, each with a few songs, heard over another channel every time.
+
+    Nothing is drawn before it is asked for and nothing is kept, so that a crowd of any
+    size is a few numbers to store and to send, and may be asked by many threads and
+    processes at once. The answer to a question is always the same.
+
+    Parameters
+    ----------
+    n_singers : int
+        Women and men in turn.
+    n_songs : int, default=6
+        Songs of each singer, of their own.
+    n_frames : int, default=256
+        Length of a spectrogram.
+    spoken : float, default=0.25
+        Part of the songs that are texts to be spoken.
+    singer_effect, song_effect, channel_effect : float, default=1.0
+        How far they stray from the average.
+    random_state : int, default=0
+        Seed of the crowd. A larger crowd of the same seed holds the smaller one.
+    front_end : mapping, default={}
+        Parameters of `log_mel` that are not its defaults.
+
+    Examples
+    --------
+    >>> from singerlearn.synthesis import SyntheticSingers
+    >>> crowd = SyntheticSingers(n_singers=1000)
+    >>> spectrogram = crowd.render(singer=7, take=0)
+    >>> spectrogram.shape, float(spectrogram.max())
+    ((96, 256), 60.0)
+    """
+
+    n_singers: int
+    n_songs: int = 6
+    n_frames: int = 256
+    spoken: float = 0.25
+    singer_effect: float = 1.0
+    song_effect: float = 1.0
+    channel_effect: float = 1.0
+    random_state: int = 0
+    front_end: Mapping = field(default_factory=dict)
+
+    def render(self, singer, take):
+        """Sing a part of one of a singer's songs.
+
+        Parameters
+        ----------
+        singer : int
+            From 0 to `n_singers` - 1.
+        take : int
+            Not negative. Each draws a song, a part of it, its delivery and a channel.
+
+        Returns
+        -------
+        ndarray of shape (n_mels, n_frames), float32
+            As `log_mel` of the sound would be.
+
+        Raises
+        ------
+        IndexError
+            If there is no such singer.
+        """
+        if not 0 <= singer < self.n_singers:
+            raise IndexError(
+                f"there is no singer {singer} among {self.n_singers}; they count from 0"
+            )
+        front_end = {"sampling_rate": 22050, "hop_length": 512, **self.front_end}
+        frame_rate = front_end["sampling_rate"] / front_end["hop_length"]
+        voice = self.singer(singer)
+        rng = stream(self.random_state, 2, singer, take)
+        song = self.song(singer, rng.randint(self.n_songs))
+        performance = perform(
+            voice,
+            song,
+            duration=(self.n_frames - 1) / frame_rate,
+            start=rng.uniform(0, song.duration),
+            rng=rng,
+        )
+        channel = draw_channel(rng, effect=self.channel_effect)
+        return render_mel(
+            voice, performance, channel, n_frames=self.n_frames, rng=rng, **front_end
+        )
+
+    def singer(self, singer):
+        """Draw the `Singer` of a number."""
+        rng = stream(self.random_state, 0, singer)
+        gender = ("female", "male")[singer % 2]
+        return draw_singer(rng, gender, effect=self.singer_effect)
+
+    def song(self, singer, song):
+        """Draw the `Song` of a singer's number and the song's, below `n_songs`."""
+        rng = stream(self.random_state, 1, singer, song)
+        spoken = rng.uniform() < self.spoken
+        return draw_song(rng, effect=self.song_effect, spoken=spoken)
