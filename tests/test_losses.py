@@ -127,8 +127,8 @@ def test_margin_softmax_without_a_margin_is_the_plain_softmax(batch):
     assert_allclose(loss(Z, singers).item(), expected.item(), rtol=1e-6)
 
 
-def make(name):
-    return LOSSES[name](*((3, 4) if name == "margin-softmax" else ()))
+def make(name, **options):
+    return LOSSES[name](*((3, 4) if name == "margin-softmax" else ()), **options)
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -170,3 +170,22 @@ def test_embeddings_that_coincide_keep_loss_and_slope_finite(name, singers):
     Z.requires_grad_()
     loss(Z, torch.tensor(singers)).backward()
     assert torch.isfinite(Z.grad).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("contrastive", {"margin": 0}),
+        ("contrastive", {"margin": float("inf")}),
+        ("triplet", {"margin": -1.0}),
+        ("supervised-contrastive", {"temperature": 0.0}),
+        ("supervised-contrastive", {"temperature": float("nan")}),
+        ("margin-softmax", {"scale": 0}),
+        ("margin-softmax", {"angle": -0.1}),
+        ("margin-softmax", {"angle": 11.5}),  # degrees
+    ],
+)
+def test_a_loss_that_means_nothing_is_refused(name, wrong):
+    ((parameter, value),) = wrong.items()
+    with pytest.raises(ValueError, match=f"{parameter}={value} must"):
+        make(name, **wrong)

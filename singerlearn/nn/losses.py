@@ -3,7 +3,7 @@
 Each is called with the embeddings of a batch, (batch, n_components), and the code of
 the singer in each, (batch,), and returns one number. Where `on_sphere` is true only the
 directions of embeddings count for it: they are to be brought to length 1 before they
-are compared.
+are compared. A parameter with which the loss means nothing raises ValueError.
 """
 
 import math
@@ -38,7 +38,7 @@ class Contrastive(nn.Module):
 
     def __init__(self, margin=1.0):
         super().__init__()
-        self.margin = margin
+        self.margin = above_zero("margin", margin)
 
     def forward(self, embeddings, singers):
         """Mean over the pairs of a batch of 2 * n_pairs chunks."""
@@ -69,7 +69,7 @@ class Triplet(nn.Module):
 
     def __init__(self, margin=1.0):
         super().__init__()
-        self.margin = margin
+        self.margin = above_zero("margin", margin)
 
     def forward(self, embeddings, singers):
         """Mean over all triplets, those without cost included."""
@@ -101,7 +101,7 @@ class SupervisedContrastive(nn.Module):
 
     def __init__(self, temperature=0.1):
         super().__init__()
-        self.temperature = temperature
+        self.temperature = above_zero("temperature", temperature)
 
     def forward(self, embeddings, singers):
         """Mean over the chunks whose singer has another one in the batch."""
@@ -143,8 +143,12 @@ class MarginSoftmax(nn.Module):
 
     def __init__(self, n_components, n_singers, angle=0.2, scale=30.0):
         super().__init__()
+        if not 0 <= angle < math.pi / 2:
+            raise ValueError(
+                f"angle={angle} must lie between 0 and a right angle, in radians"
+            )
         self.angle = angle
-        self.scale = scale
+        self.scale = above_zero("scale", scale)
         self.directions = nn.Parameter(torch.randn(n_singers, n_components))
 
     def forward(self, embeddings, singers):
@@ -159,6 +163,13 @@ class MarginSoftmax(nn.Module):
         return cross_entropy(
             self.scale * cosines.scatter(1, singers[:, None], moved), singers
         )
+
+
+def above_zero(name, value):
+    """Return the parameter of a loss, refused where it makes the loss mean nothing."""
+    if not 0 < value < math.inf:
+        raise ValueError(f"{name}={value} must be above 0, and finite")
+    return value
 
 
 def compare(singers):
