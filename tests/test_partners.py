@@ -135,8 +135,8 @@ def test_an_epoch_of_singers_is_about_as_long_as_the_chunks(dataset):
 def test_the_last_batch_is_filled_up_with_other_singers():
     dataset = make_dataset([1] * 10, np.repeat(range(5), 2))
     who = dataset.targets.numpy()[dataset.recording]
-    for _ in range(20):
-        batches = indices(SingerBatches(dataset, 4, chunks_per_singer=2, seed=0))
+    for seed in range(20):
+        batches = indices(SingerBatches(dataset, 4, chunks_per_singer=2, seed=seed))
         assert [len(set(who[batch])) for batch in batches] == [2, 2, 2]
 
 
