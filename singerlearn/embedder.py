@@ -251,7 +251,7 @@ class SingerEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetOverC
         songs : array-like of shape (n_recordings,), default=None
             The song of each recording. If given, the partners of a chunk that are of
             its singer are of another song, so that the song is of no help.
-        validation_singers : array-like of labels, default=None
+        validation_singers : array-like or set of labels, default=None
             Singers out of y whose recordings are not trained on: their loss is in
             ``history_``, and early stopping goes by it.
 
@@ -376,12 +376,14 @@ class SingerEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetOverC
 
     def _recordings_of(self, validation_singers, names, codes):
         """Return the indices of the validation singers' recordings."""
-        aside = np.isin(names, validation_singers)
-        unknown = np.setdiff1d(validation_singers, names)
-        if len(unknown):
+        wanted = set(validation_singers)
+        unknown = sorted(wanted.difference(names.tolist()), key=str)
+        if unknown:
             raise ValueError(
-                f"validation_singers names {listed(unknown)}, who is not in y"
+                f"validation_singers names {listed(np.array(unknown, dtype=object))}, "
+                "not in y"
             )
+        aside = np.array([name in wanted for name in names.tolist()])
         if self.loss == "margin-softmax":
             raise ValueError(
                 "loss='margin-softmax' can only judge singers that it is trained on; "

@@ -1,8 +1,11 @@
+import inspect
 import pickle
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
+import soundfile as sf
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
@@ -141,7 +144,9 @@ def test_chunks_lie_on_the_sphere_where_directions_are_compared(voices, small, l
     assert on_sphere == (loss in ("margin-softmax", "supervised-contrastive"))
 
 
-def test_raw_recordings_and_chunks_give_the_same_answer(singers, chunked, small):
+def test_raw_recordings_and_chunks_give_the_same_answer(
+    singers, chunked, small, tmp_path
+):
     embedder = SingerEmbedder(**small | {"max_epochs": 1})
     embedder.fit(singers.recordings, singers.singers)
     assert_allclose(
@@ -149,6 +154,12 @@ def test_raw_recordings_and_chunks_give_the_same_answer(singers, chunked, small)
         embedder.transform(chunked[:3]),
         rtol=1e-4,
         atol=1e-6,
+    )
+    paths = [str(tmp_path / name) for name in ("a.wav", "b.wav")]
+    for path, waveform in zip(paths, singers.recordings, strict=False):
+        sf.write(path, waveform, singers.sampling_rate, subtype="FLOAT")
+    assert_allclose(
+        embedder.transform(paths), embedder.transform(chunked[:2]), rtol=1e-3, atol=1e-5
     )
 
 
@@ -210,6 +221,16 @@ def test_the_validation_loss_is_equations_4_and_5_over_fixed_pairs(voices, small
             D = sum((Z[i] - Z[j]) ** 2)
             costs.append(0.5 * D if who[i] == who[j] else 0.5 * max(0, 0.5 - D))
     assert_allclose(embedder.history_[-1, "valid_loss"], np.mean(costs), rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", [set, tuple, np.array, pd.Series])
+def test_validation_singers_come_in_any_container(voices, small, kind):
+    X, y, _ = voices
+    embedder = SingerEmbedder(**small | {"max_epochs": 1})
+    embedder.fit(
+        X, pd.Series(y, index=range(9, 33)), validation_singers=kind(["e", "f"])
+    )
+    assert set(y[embedder.validation_indices_]) == {"e", "f"}
 
 
 @pytest.mark.parametrize("loss", ["contrastive", "triplet"])
@@ -308,6 +329,16 @@ def test_parameters_reach_the_loss(voices, small):
     assert named.net_.criterion_.directions.shape == (6, 4)
 
 
+def test_the_directions_of_the_singers_are_learnt(voices, small):
+    X, y, _ = voices
+    first, last = (
+        SingerEmbedder(loss="margin-softmax", **small | {"max_epochs": n}).fit(X, y)
+        for n in (1, 3)
+    )
+    moved = last.net_.criterion_.directions - first.net_.criterion_.directions
+    assert (moved.abs().amax(dim=1) > 1e-3).all()
+
+
 def test_what_it_shares_with_the_classifier_has_the_same_defaults():
     classifier = SingerNetClassifier().get_params()
     del classifier["batch_size"]  # a step of the embedder's is pairs
@@ -364,6 +395,35 @@ def test_a_search_over_losses_and_dimensions(voices, small):
     ).fit(X, y)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     assert search.predict(X).shape == (24,)
+
+
+def test_a_search_hands_every_fold_its_songs(voices, small, monkeypatch):
+    X, y, songs = voices
+    given = []
+    fit = SingerEmbedder.fit
+
+    def spy(self, X, y, **metadata):
+        given.append((y.tolist(), metadata["songs"].tolist()))
+        return fit(self, X, y, **metadata)
+
+    # Requests are made from the signature of `fit`.
+    spy.__signature__ = inspect.signature(fit)
+    with config_context(enable_metadata_routing=True):
+        pipe = nearest_singer(small, max_epochs=1)
+        pipe[0].set_fit_request(songs=True)
+        monkeypatch.setattr(SingerEmbedder, "fit", spy)
+        search = GridSearchCV(
+            pipe,
+            {"singerembedder__loss": sorted(LOSSES)},
+            cv=StratifiedKFold(2),
+            error_score="raise",
+        ).fit(X, y, songs=songs)
+    assert search.cv_results_["mean_test_score"].min() > 1 / 6
+    # Twice two of the four songs of each singer for each loss; at last, all.
+    halves = [
+        (list(np.repeat(list("abcdef"), 2)), list(half) * 6) for half in ("zw", "xy")
+    ]
+    assert given == halves * len(LOSSES) + [(y.tolist(), songs.tolist())]
 
 
 def nearest_neighbour(embedder, X, y):
@@ -441,7 +501,10 @@ ONE_OF_C = list("aaaabbbb") + ["c"]
         (list("aaaabbbbb"), {"groups": [0, 1]}, r"inconsistent .*\[9, 9, 2\]"),
         (list("aaaa"), {}, r"inconsistent .*\[9, 4\]"),
         (np.linspace(0, 1, 9), {}, "Unknown label type: continuous"),
-        (list("aabbccdde"), {"validation_singers": ["z"]}, "names 'z', who is not in"),
+        (list("aabbccdde"), {"validation_singers": ["z"]}, "names 'z', not in y"),
+        (list("aabbccdde"), {"validation_singers": [None, "a"]}, "names None, not in"),
+        (np.arange(9) // 2, {"validation_singers": ["1", "2"]}, "names '1', '2', not"),
+        (list("aabbccdde"), {"validation_singers": list("abcde")}, "5 of 5 singers"),
         (list("aaabbbccc"), {"validation_singers": ["c"]}, "1 of 3 singers are valid"),
         (list("aaabbbccc"), {"validation_singers": list("bc")}, "2 of 3 singers are v"),
         (
