@@ -9,6 +9,7 @@ import warnings
 
 import numpy as np
 import torch
+from joblib import Parallel, delayed
 from torch.utils.data import Dataset
 
 from singerlearn.augmentation import augment, stretch_bands
@@ -34,6 +35,8 @@ class ChunkDataset(Dataset):
     ----------
     stretches : Tensor of shape (n_recordings,) or None
         By what the bands of each recording are stretched in a batch.
+    crowd : SyntheticSingers or None
+        Whose songs are the last recordings, of one chunk each: another take every time.
     """
 
     def __init__(self, recordings, targets=0, weights=1, device="cpu", songs=None):
@@ -42,7 +45,7 @@ class ChunkDataset(Dataset):
         self.targets = torch.tensor(np.broadcast_to(targets, n), device=device)
         self.weights = np.broadcast_to(np.asarray(weights, dtype=float), n)
         self.songs = np.arange(n) if songs is None else np.asarray(songs)
-        self.stretches = None
+        self.stretches = self.crowd = None
         self.chunk_frames = recordings[0].chunk_frames if n else 0
         self.starts = [r.starts for r in recordings]
         self._count()
@@ -100,6 +103,66 @@ class ChunkDataset(Dataset):
         several._count()
         return several
 
+    def joined(self, crowd, first_target, share, most=None):
+        """Return a data set where synthetic singers sing along, endlessly.
+
+        Parameters
+        ----------
+        crowd : SyntheticSingers
+        first_target : int
+            Target of the first of them; the others follow.
+        share : float in (0, 1)
+            Of an epoch's chunks, on average, that they sing.
+        most : int, default=None
+            As for `draw`: how many chunks of the recordings an epoch has.
+
+        Returns
+        -------
+        ChunkDataset
+            Its batches need what `sing` gives.
+        """
+        n_own = np.sum(self.weights * np.minimum(self.n_chunks, most or np.inf))
+        n_songs = crowd.n_singers * crowd.n_songs
+        singers = torch.arange(crowd.n_singers, device=self.targets.device)
+        singers = first_target + singers.repeat_interleave(crowd.n_songs)
+        both = copy.copy(self)
+        both.crowd = crowd
+        both.spectrograms = self.spectrograms + n_songs * [None]
+        both.targets = torch.cat([self.targets, singers])
+        weight = n_own * share / (1 - share) / n_songs
+        both.weights = np.append(self.weights, np.full(n_songs, weight))
+        both.songs = np.append(self.songs, self.songs.max() + 1 + np.arange(n_songs))
+        both.starts = self.starts + n_songs * [np.zeros(1, dtype=int)]
+        if self.stretches is not None:
+            both.stretches = torch.cat([self.stretches, torch.ones_like(singers)])
+        both._count()
+        return both
+
+    def sing(self, indices, rng, n_jobs=None):
+        """Return the synthetic ones of some chunks, as `batch` will ask for them.
+
+        Parameters
+        ----------
+        indices : ndarray of shape (n_some_chunks,)
+            Of one epoch.
+        rng : RandomState
+            Draws the takes.
+        n_jobs : int, default=None
+            Processes that sing ahead of the training.
+
+        Returns
+        -------
+        iterator of ndarray of shape (n_bands, chunk_frames)
+        """
+        first = len(self.starts) - self.crowd.n_singers * self.crowd.n_songs
+        song = self.recording[indices] - first
+        singers, songs = np.divmod(song[song >= 0], self.crowd.n_songs)
+        takes = songs + self.crowd.n_songs * rng.randint(2**24, size=len(songs))
+        return Parallel(n_jobs, return_as="generator")(
+            delayed(self.crowd.render)(singer, take)
+            for singer, take in zip(singers.tolist(), takes.tolist(), strict=True)
+        )
+
     def __len__(self):
         return len(self.start)
 
@@ -107,7 +170,7 @@ class ChunkDataset(Dataset):
         batch, targets = self.batch([index])
         return batch[0], targets[0]
 
-    def batch(self, indices, rng=None):
+    def batch(self, indices, rng=None, sung=None):
         """Return the chunks of these indices, and their targets.
 
         Parameters
@@ -116,6 +179,8 @@ class ChunkDataset(Dataset):
             Chunks, counted through all recordings.
         rng : RandomState, default=None
             If given, each chunk is cut from its recording at a random frame instead.
+        sung : iterator of ndarray of shape (n_bands, chunk_frames), default=None
+            The synthetic singers' chunks.
 
         Returns
         -------
@@ -124,6 +189,11 @@ class ChunkDataset(Dataset):
         """
         recording, start = self.recording[indices], self.start[indices]
         spectrograms = [self.spectrograms[i] for i in recording]
+        if self.crowd is not None:
+            device = self.targets.device
+            spectrograms = [
+                as_tensor(next(sung), device) if s is None else s for s in spectrograms
+            ]
         if rng is not None:
             n_frames = np.array([s.shape[1] for s in spectrograms])
             start = rng.randint(n_frames - self.chunk_frames + 1)
@@ -175,6 +245,8 @@ class ChunkBatches:
         Cut chunks at random frames and `augment` them.
     chunks_per_recording : int, default=None
         Chunks of a recording in a shuffled epoch, at most; None stands for all.
+    n_jobs : int, default=None
+        Processes in which synthetic singers sing.
     """
 
     def __init__(
@@ -184,11 +256,13 @@ class ChunkBatches:
         seed=None,
         augment=False,
         chunks_per_recording=None,
+        n_jobs=None,
     ):
         self.dataset = dataset
         self.batch_size = batch_size
         self.augment = augment
         self.chunks_per_recording = chunks_per_recording
+        self.n_jobs = n_jobs
         self.rng = None if seed is None else np.random.RandomState(seed)
         # What is drawn for each number of a chunk is drawn where the chunk lies.
         self.generator = torch.Generator(dataset.targets.device)
@@ -196,12 +270,16 @@ class ChunkBatches:
             self.generator.manual_seed(seed)
 
     def __iter__(self):
-        for indices in self.draw():
+        batches, sung = self.draw(), None
+        if self.dataset.crowd is not None:
+            batches = list(batches)
+            sung = self.dataset.sing(np.concatenate(batches), self.rng, self.n_jobs)
+        for indices in batches:
             if self.augment:
-                chunks, targets = self.dataset.batch(indices, self.rng)
+                chunks, targets = self.dataset.batch(indices, self.rng, sung)
                 yield augment(chunks, self.generator), targets
             else:
-                yield self.dataset.batch(indices)
+                yield self.dataset.batch(indices, sung=sung)
 
     def draw(self):
         """Return the batches of one epoch, as indices of chunks."""

@@ -11,6 +11,7 @@ from sklearn.utils.validation import _check_sample_weight, check_consistent_leng
 from torch import nn
 
 from singerlearn.features import as_chunks
+from singerlearn.identities import count_identities
 from singerlearn.training import PAPER, NetOverChunks, encode_singers
 
 
@@ -70,6 +71,15 @@ class SingerNetClassifier(
         Whether chunks to train on are cut at random frames, heard through random
         channels (a curve of a few dB over the bands) and partly masked, anew in each
         epoch. The paper does not.
+    stretches : tuple of float, default=()
+        Factors on the Mel axis, such as (0.86, 0.93, 1.07, 1.15), each of which makes
+        of every singer another one to be told apart in training: of another vocal
+        tract. An epoch stays as long.
+    synthetic_singers : int or SyntheticSingers, default=0
+        How many singers who never lived are to be told apart in training, too; or
+        who. They sing while the network trains, another take each time.
+    synthetic_share : float in (0, 1), default=0.5
+        Share of the chunks in training that they sing; an epoch is so much longer.
     early_stopping : bool, default=False
         Whether to set validation recordings aside, to stop when their loss no longer
         improves, and to restore the best weights. They are drawn by recording, before
@@ -98,6 +108,8 @@ class SingerNetClassifier(
         How to predict. "dense" runs the convolutions once over the recording instead
         of on every chunk, which costs a fraction. Scores differ a little, since a chunk
         then sees its neighbours at its ends where it saw silence.
+    n_jobs : int or None, default=None
+        Processes in which synthetic singers sing; None is 1, -1 all cores.
     random_state : int, RandomState or None, default=None
         Governs initial weights, validation recordings, order of chunks and dropout: on
         the same CPU the same seed gives the same weights, bit for bit.
@@ -157,6 +169,9 @@ class SingerNetClassifier(
         batch_size=16,
         chunks_per_recording=8,
         augment=True,
+        stretches=(),
+        synthetic_singers=0,
+        synthetic_share=0.5,
         early_stopping=False,
         check_every=1,
         patience=10,
@@ -167,6 +182,7 @@ class SingerNetClassifier(
         compile=False,
         keep_memory=True,
         inference="chunks",
+        n_jobs=None,
         random_state=None,
         verbose=1,
     ):
@@ -186,6 +202,9 @@ class SingerNetClassifier(
         self.batch_size = batch_size
         self.chunks_per_recording = chunks_per_recording
         self.augment = augment
+        self.stretches = stretches
+        self.synthetic_singers = synthetic_singers
+        self.synthetic_share = synthetic_share
         self.early_stopping = early_stopping
         self.check_every = check_every
         self.patience = patience
@@ -196,6 +215,7 @@ class SingerNetClassifier(
         self.compile = compile
         self.keep_memory = keep_memory
         self.inference = inference
+        self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
 
@@ -258,8 +278,11 @@ class SingerNetClassifier(
         self._fit_net(
             chunks,
             codes,
-            n_outputs=len(self.classes_),
+            n_outputs=count_identities(
+                len(self.classes_), self.stretches, self.synthetic_singers
+            ),
             criterion=nn.CrossEntropyLoss,
+            n_singers=len(self.classes_),
             weights=weights,
             groups=groups,
         )
@@ -325,7 +348,8 @@ class SingerNetClassifier(
         list of ndarray of shape (n_chunks, n_classes)
             One entry a recording.
         """
-        return [softmax(logits, axis=1) for logits in self._apply_net(X)]
+        known = len(self.classes_)  # who was made for training is not among them
+        return [softmax(logits[:, :known], axis=1) for logits in self._apply_net(X)]
 
     def transform(self, X):
         """Return the last dense layer's output, its mean over a recording's chunks.

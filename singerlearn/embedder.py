@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from singerlearn.batches import ChunkBatches
 from singerlearn.features import as_chunks
+from singerlearn.identities import count_identities
 from singerlearn.nn.losses import LOSSES
 from singerlearn.partners import (
     PairBatches,
@@ -57,6 +58,9 @@ class SingerEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetOverC
         What the network makes of the frames, as for :class:`SingerNetClassifier`.
     lr, lr_schedule, weight_decay, augment
         The training, as for :class:`SingerNetClassifier`.
+    stretches, synthetic_singers, synthetic_share
+        Singers beyond the data, as for :class:`SingerNetClassifier`. Batches of several
+        singers hold synthetic ones as often as each other.
     max_epochs : int, default=30
         Passes over the chunks, at most. In a pass every chunk gets one partner; or
         batches of several singers hold as many chunks as there are.
@@ -73,7 +77,7 @@ class SingerEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetOverC
         same in every epoch, so that epochs compare.
     check_every, patience, min_improvement, callbacks, verbose
         As for :class:`SingerNetClassifier`.
-    device, precision, compile, keep_memory, inference
+    device, precision, compile, keep_memory, inference, n_jobs
         How it is computed, as for :class:`SingerNetClassifier`.
     random_state : int, RandomState or None, default=None
         Governs initial weights, validation recordings, partners, order and dropout: on
@@ -152,6 +156,9 @@ class SingerEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetOverC
         batch_size=32,
         chunks_per_recording=8,
         augment=True,
+        stretches=(),
+        synthetic_singers=0,
+        synthetic_share=0.5,
         early_stopping=False,
         check_every=1,
         patience=10,
@@ -162,6 +169,7 @@ class SingerEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetOverC
         compile=False,
         keep_memory=True,
         inference="chunks",
+        n_jobs=None,
         random_state=None,
         verbose=1,
     ):
@@ -187,6 +195,9 @@ class SingerEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetOverC
         self.batch_size = batch_size
         self.chunks_per_recording = chunks_per_recording
         self.augment = augment
+        self.stretches = stretches
+        self.synthetic_singers = synthetic_singers
+        self.synthetic_share = synthetic_share
         self.early_stopping = early_stopping
         self.check_every = check_every
         self.patience = patience
@@ -197,6 +208,7 @@ class SingerEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetOverC
         self.compile = compile
         self.keep_memory = keep_memory
         self.inference = inference
+        self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
 
@@ -278,12 +290,18 @@ class SingerEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetOverC
         if self.loss in ("contrastive", "triplet"):
             options = dict(margin=self.margin)
         elif self.loss == "margin-softmax":
-            options = dict(n_components=self.n_components, n_singers=len(names))
+            options = dict(
+                n_components=self.n_components,
+                n_singers=count_identities(
+                    len(names), self.stretches, self.synthetic_singers
+                ),
+            )
         self._fit_net(
             chunks,
             codes,
             n_outputs=self.n_components,
             criterion=partial(LOSSES[self.loss], **options | (self.loss_params or {})),
+            n_singers=len(names),
             groups=groups,
             songs=songs,
             validation=validation_singers,

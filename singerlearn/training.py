@@ -25,8 +25,10 @@ from singerlearn.batches import ChunkBatches, ChunkDataset, draw_validation
 from singerlearn.callbacks import EarlyStoppingTest, FiniteLoss, ProgressBar, diverged
 from singerlearn.device import check_device, check_precision, kept_memory
 from singerlearn.features import as_chunks
+from singerlearn.identities import check_stretches, count_identities, gather_crowd
 from singerlearn.inference import read_chunks, read_densely
 from singerlearn.nn import SingerNet
+from singerlearn.synthesis import SyntheticSingers
 
 # The regime of section 3.3. It names no limit to the epochs: training ends by the test.
 PAPER = dict(
@@ -44,6 +46,8 @@ PAPER = dict(
     batch_size=32,
     chunks_per_recording=None,
     augment=False,
+    stretches=(),
+    synthetic_singers=0,
     precision="float32",
     early_stopping=True,
     check_every=50,
@@ -73,6 +77,13 @@ class NetOverChunks(BaseEstimator):
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "chunks_per_recording": [Interval(Integral, 1, None, closed="left"), None],
         "augment": ["boolean"],
+        "stretches": [tuple, list],
+        "synthetic_singers": [
+            Interval(Integral, 0, None, closed="left"),
+            SyntheticSingers,
+        ],
+        "synthetic_share": [Interval(Real, 0, 1, closed="neither")],
+        "n_jobs": [Integral, None],
         "early_stopping": ["boolean"],
         "check_every": [Interval(Integral, 1, None, closed="left")],
         "patience": [Interval(Integral, 1, None, closed="left")],
@@ -94,6 +105,7 @@ class NetOverChunks(BaseEstimator):
         *,
         n_outputs,
         criterion,
+        n_singers,
         weights=None,
         groups=None,
         songs=None,
@@ -112,6 +124,8 @@ class NetOverChunks(BaseEstimator):
             Width of the network's output.
         criterion : callable that returns a torch.nn.Module
             Which is called with the network's output and the targets of a batch.
+        n_singers : int
+            Singers in the targets. Those made of them, and synthetic ones, follow.
         weights : ndarray of shape (n_recordings,), default=None
             How often each recording is drawn in an epoch, on average; None: once.
         groups : array-like of shape (n_recordings,), default=None
@@ -124,6 +138,7 @@ class NetOverChunks(BaseEstimator):
             How chunks meet in a batch.
         """
         check_alike(chunks)
+        check_stretches(self.stretches)
         weights = np.ones(len(chunks)) if weights is None else weights
         if weights.sum() < 1:
             raise ValueError(
@@ -134,6 +149,9 @@ class NetOverChunks(BaseEstimator):
         self.n_features_in_, self.chunk_frames_ = chunks[0].shape[1:]
         rng = check_random_state(self.random_state)
         device = check_device(self.device)
+        crowd = gather_crowd(
+            self.synthetic_singers, self.front_end_, self.chunk_frames_, rng
+        )
 
         whole = ChunkDataset(chunks, targets, weights, device, songs)
         drawn = np.flatnonzero(weights > 0)
@@ -148,6 +166,12 @@ class NetOverChunks(BaseEstimator):
                 validation = drawn[draw_validation(targets[drawn], groups, rng, kept)]
         train = whole.subset(np.setdiff1d(drawn, validation))
         valid = whole.subset(meet, np.isin(meet, validation).astype(float))
+        if self.stretches:
+            train = train.stretched(self.stretches, n_singers)
+        if crowd is not None:
+            others = count_identities(n_singers, self.stretches)
+            most = self.chunks_per_recording
+            train = train.joined(crowd, others, self.synthetic_share, most)
         self.validation_indices_ = validation
         seed = rng.randint(2**31 - 1)
         with seeded_torch(seed, device), kept_memory(self.keep_memory):
@@ -229,6 +253,7 @@ class NetOverChunks(BaseEstimator):
             iterator_train=batches,
             iterator_train__seed=seed,
             iterator_train__augment=self.augment,
+            iterator_train__n_jobs=self.n_jobs,
             iterator_train__chunks_per_recording=self.chunks_per_recording,
             iterator_valid=batches,
             callbacks=callbacks,
@@ -360,7 +385,7 @@ def largest_batch(net, train):
     size = net.batch_size // 2
     while size:
         try:
-            net.train_step_single(train.batch(np.arange(min(size, len(train)))))
+            net.train_step_single(train.batch(np.zeros(size, dtype=int)))
             return size
         except torch.OutOfMemoryError:
             size //= 2

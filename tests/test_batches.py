@@ -12,6 +12,7 @@ from singerlearn.batches import (
     draw_validation,
 )
 from singerlearn.chunks import Chunks
+from singerlearn.partners import PairBatches
 
 
 @pytest.fixture
@@ -191,3 +192,53 @@ def test_stretched_singers_are_singers_of_their_own(recordings, rng):
     drawn = np.concatenate([several.draw(rng) for _ in range(600)])
     of_each = np.bincount(several.recording[drawn], minlength=9) / 600
     np.testing.assert_allclose(of_each, np.tile([3, 1, 4], 3) / 3, rtol=0.15)
+
+
+class Crowd:
+    """Two singers with three songs, who sing their own numbers."""
+
+    n_singers, n_songs = 2, 3
+
+    def render(self, singer, take):
+        return np.full((4, 8), 10 * singer + take % self.n_songs, "float32")
+
+
+def test_a_crowd_sings_a_share_of_an_epoch(recordings):
+    own = ChunkDataset(recordings, [0, 1, 0]).stretched((1.2,), n_singers=2)
+    both = own.joined(Crowd(), first_target=4, share=0.75, most=2)
+    batches = ChunkBatches(both, 5, seed=0, augment=False, chunks_per_recording=2)
+    drawn = {}
+    for _ in range(100):
+        for chunks, targets in batches:
+            for chunk, target in zip(chunks, targets.tolist(), strict=True):
+                drawn.setdefault(target, []).append(chunk)
+    # Two chunks of two recordings and one of the third, in either stretch; of the rest
+    # three times as many.
+    counts = np.array([len(drawn[target]) for target in range(6)]) / 100
+    np.testing.assert_allclose(counts, [2, 0.5, 2, 0.5, 7.5, 7.5], rtol=0.2)
+    for singer in (0, 1):
+        sung = torch.stack(drawn[4 + singer])
+        values, times = np.unique(sung[:, 0, 0], return_counts=True)
+        assert (sung == sung[:, :1, :1]).all()
+        assert_array_equal(values, 10 * singer + np.arange(3))
+        np.testing.assert_allclose(times / len(sung), 1 / 3, rtol=0.2)
+
+
+def test_partners_of_a_synthetic_singer_sing_another_song(recordings):
+    own = ChunkDataset(recordings, [0, 1, 0], songs=[7, 8, 9])
+    both = own.joined(Crowd(), first_target=2, share=0.9)
+    for first, second in (
+        chunks.unflatten(0, (-1, 2)).unbind(1)
+        for chunks, _ in PairBatches(both, 4, seed=0)
+    ):
+        for one, other in zip(first, second, strict=True):
+            assert not torch.equal(one, other)
+
+
+def test_what_a_crowd_sings_repeats_with_the_seed(recordings):
+    both = ChunkDataset(recordings, [0, 1, 0]).joined(Crowd(), 2, share=0.5)
+    first, second, other = (
+        torch.cat([x for x, _ in ChunkBatches(both, 4, seed=s, augment=True)])
+        for s in (0, 0, 1)
+    )
+    assert torch.equal(first, second) and not torch.equal(first, other)

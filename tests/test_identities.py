@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from singerlearn import CQTChunker, SingerEmbedder, SingerNetClassifier
+from singerlearn.identities import check_stretches, count_identities, gather_crowd
+from singerlearn.synthesis import SyntheticSingers
+
+CROWD = dict(stretches=(0.9, 1.1), synthetic_singers=3, synthetic_share=0.3)
+
+
+def test_identities_are_counted():
+    assert count_identities(4, ()) == 4
+    assert count_identities(4, (0.9, 1.1), 10) == 22
+    assert count_identities(4, (0.9,), SyntheticSingers(7)) == 15
+
+
+@pytest.mark.parametrize("factor", [0, 0.3, 1, 1.0, 2.5, np.nan])
+def test_what_makes_no_other_singer_is_refused(factor):
+    with pytest.raises(ValueError, match="between 0.5 and 2, other than 1"):
+        check_stretches((0.9, factor))
+
+
+def test_a_crowd_is_heard_as_the_recordings_are(chunked, rng):
+    crowd = gather_crowd(5, chunked[0].front_end, 100, rng)
+    assert (crowd.n_singers, crowd.n_frames) == (5, 100)
+    assert crowd.render(0, 0).shape == (96, 100)
+    assert gather_crowd(0, None, 100, rng) is None
+    chosen = gather_crowd(
+        SyntheticSingers(5, random_state=8), chunked[0].front_end, 100, rng
+    )
+    assert chosen.random_state == 8
+
+
+def test_a_crowd_that_cannot_be_heard_is_refused(singers, chunked, rng, tiny):
+    with pytest.raises(ValueError, match="set synthetic_singers=0"):
+        gather_crowd(5, None, 100, rng)
+    with pytest.raises(ValueError, match="two or more"):
+        gather_crowd(SyntheticSingers(5, n_songs=1), chunked[0].front_end, 9, rng)
+    net = SingerNetClassifier(**tiny, chunker=CQTChunker(), synthetic_singers=2)
+    with pytest.raises(ValueError, match="'cqt'"):
+        net.fit(singers.recordings[:6], singers.singers[:6])
+
+
+def test_a_classifier_names_only_whom_it_was_given(chunked, singers, tiny):
+    options = tiny | dict(max_epochs=1, chunks_per_recording=2) | CROWD
+    net = SingerNetClassifier(**options).fit(chunked, singers.singers)
+    assert net.net_.module_.output.out_features == 4 * 3 + 3
+    probabilities = net.predict_proba(chunked)
+    assert probabilities.shape == (12, 4)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    again = SingerNetClassifier(**options).fit(chunked, singers.singers)
+    assert_array_equal(again.predict_proba(chunked), probabilities)
+
+
+@pytest.mark.parametrize(
+    "loss", ["contrastive", "triplet", "margin-softmax", "supervised-contrastive"]
+)
+def test_an_embedder_learns_among_a_crowd(chunked, singers, tiny, loss):
+    options = tiny | dict(max_epochs=1, filters=(4, 8), chunks_per_recording=2)
+    embedder = SingerEmbedder(4, loss, **options, **CROWD)
+    embedder.fit(chunked, singers.singers, songs=singers.songs)
+    assert embedder.transform(chunked).shape == (12, 4)
+    if loss == "margin-softmax":
+        assert len(embedder.net_.criterion_.directions) == 4 * 3 + 3
+
+
+def test_processes_sing_the_same(chunked, singers, tiny):
+    options = tiny | dict(max_epochs=1, filters=(4, 8), chunks_per_recording=1)
+    alone, together = (
+        SingerNetClassifier(**options, **CROWD, n_jobs=n_jobs).fit(
+            chunked, singers.singers
+        )
+        for n_jobs in (None, 2)
+    )
+    assert_array_equal(alone.predict_proba(chunked), together.predict_proba(chunked))
+
+
+def test_the_papers_regime_has_the_singers_it_is_given():
+    for estimator in (SingerNetClassifier.paper(), SingerEmbedder.paper()):
+        assert (estimator.stretches, estimator.synthetic_singers) == ((), 0)
