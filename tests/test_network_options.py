@@ -86,7 +86,10 @@ def test_statistics_have_no_attention(voices, small):
     ("parameters", "message"),
     [
         ({"downsampling": "pool"}, "downsampling='pool' is not one of max-pool, str"),
-        ({"downsampling": ("stride",)}, "has 1 names, but a chunk is halved 2 times"),
+        (
+            {"downsampling": ("stride",)},
+            "is of length 1, but a chunk is halved 2 times",
+        ),
         ({"downsampling": None}, "'downsampling' parameter .* must be"),
         ({"aggregation": "mean"}, "aggregation='mean' is not one of none, max, aver"),
         ({"head_norm": "batch"}, "'head_norm' parameter .* must be"),

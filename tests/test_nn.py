@@ -329,6 +329,18 @@ def test_input_is_left_alone_and_no_warning_is_raised(rng, recwarn):
     assert not recwarn.list
 
 
+def test_weights_of_the_papers_networks_keep_their_names():
+    """Or nobody could load those that were stored."""
+    names = small_net(aggregation="attention").state_dict()
+    assert list(dict.fromkeys(name.rpartition(".")[0] for name in names)) == [
+        "convolutions.0.1", "convolutions.0.3",
+        "convolutions.2.bottleneck.0.0", "convolutions.2.bottleneck.0.2",
+        "convolutions.2.bottleneck.1.0", "convolutions.2.bottleneck.1.2",
+        "convolutions.2.bottleneck.2.0", "convolutions.2.bottleneck.2.2",
+        "convolutions.2.shortcut", "aggregate", "dense.0", "dense.3", "output",
+    ]  # fmt: skip
+
+
 def test_the_signal_keeps_its_size_at_the_start(rng):
     net = small_net(filters=(4, 8), dense=(512, 512, 512))
     x = torch.from_numpy(rng.randn(64, net.aggregate.out_features)).float()
@@ -381,7 +393,7 @@ def test_whatever_leaves_something_after_the_pools_works(
         ({"downsampling": "average"}, "'average' is not one of max-pool, stride"),
         (
             {"downsampling": ("stride",)},
-            r"downsampling=\('stride',\) has 1 names, but a chunk is halved 2 times",
+            r"downsampling=\('stride',\) is of length 1, but a chunk is halved 2 times",
         ),
         ({"cardinality": 3}, "8 filters cannot .* cardinality=3"),
         ({"cardinality": 0}, "8 filters cannot .* cardinality=0"),

@@ -97,8 +97,8 @@ class SingerNet(nn.Module):
     Raises
     ------
     ValueError
-        If nothing of the chunk is left after the pools, a name is unknown, or the
-        filters do not fit the block.
+        If nothing of the chunk is left after the pools, a name is unknown, or filters
+        and downsampling do not fit the block or each other.
 
     Examples
     --------
@@ -315,7 +315,7 @@ def _strides(downsampling, halvings):
     ways = [downsampling] * halvings if one else list(downsampling)
     if len(ways) != halvings:
         raise ValueError(
-            f"downsampling={downsampling!r} has {len(ways)} names, but a chunk is "
+            f"downsampling={downsampling!r} is of length {len(ways)}, but a chunk is "
             f"halved {halvings} times: after the convolution layer and after each run "
             "of blocks with equal filters; give as many, or one name for all"
         )
