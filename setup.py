@@ -37,6 +37,7 @@ setup(
         "joblib>=1.3",
         "librosa>=0.10.2",
         "numpy>=2.0",
+        "safetensors>=0.4",
         "scikit-learn>=1.6",
         "scipy>=1.13",
         "skorch>=1.1",

@@ -348,8 +348,9 @@ class SingerNetClassifier(
         list of ndarray of shape (n_chunks, n_classes)
             One entry a recording.
         """
+        outputs = self._apply_net(X)
         known = len(self.classes_)  # who was made for training is not among them
-        return [softmax(logits[:, :known], axis=1) for logits in self._apply_net(X)]
+        return [softmax(logits[:, :known], axis=1) for logits in outputs]
 
     def transform(self, X):
         """Return the last dense layer's output, its mean over a recording's chunks.

@@ -2,6 +2,7 @@
 
 from functools import partial
 from numbers import Integral, Real
+from pathlib import Path
 
 import numpy as np
 from scipy.spatial.distance import pdist
@@ -20,10 +21,13 @@ from singerlearn.partners import (
     check_partners,
     listed,
 )
+from singerlearn.pretrained import PretrainedMixin
 from singerlearn.training import PAPER, NetOverChunks, encode_singers
 
 
-class SingerEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetOverChunks):
+class SingerEmbedder(
+    PretrainedMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetOverChunks
+):
     """Lays recordings out so that those of one singer lie close, whatever the song.
 
     The classifier's network with a linear output, trained on who sings in which chunk
@@ -52,6 +56,9 @@ class SingerEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetOverC
         used by "margin-softmax".
     chunks_per_singer : int, default=4
         Chunks of a singer in a batch of several singers.
+    pretrained : str, Path or None, default=None
+        The network whose weights `fit` starts from, as for :meth:`from_pretrained`;
+        None starts from weights drawn at random.
     chunker, block, cardinality, filters, downsampling
         The front end and the convolutions, as for :class:`SingerNetClassifier`.
     aggregation, head_norm, dense, dropout
@@ -128,6 +135,7 @@ class SingerEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetOverC
         "loss_params": [dict, None],
         "partners_from": [StrOptions({"recordings", "chunks"})],
         "chunks_per_singer": [Interval(Integral, 2, None, closed="left")],
+        "pretrained": [str, Path, None],
         "batch_size": [Interval(Integral, 2, None, closed="left")],
     }
 
@@ -140,6 +148,7 @@ class SingerEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetOverC
         loss_params=None,
         partners_from="recordings",
         chunks_per_singer=4,
+        pretrained=None,
         chunker=None,
         block="resnext",
         cardinality=4,
@@ -179,6 +188,7 @@ class SingerEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetOverC
         self.loss_params = loss_params
         self.partners_from = partners_from
         self.chunks_per_singer = chunks_per_singer
+        self.pretrained = pretrained
         self.chunker = chunker
         self.block = block
         self.cardinality = cardinality
@@ -286,26 +296,17 @@ class SingerEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetOverC
         if validation_singers is not None:
             validation_singers = self._recordings_of(validation_singers, names, codes)
         batches, songs = self._batches(chunks, names, codes, songs)
-        options = {}
-        if self.loss in ("contrastive", "triplet"):
-            options = dict(margin=self.margin)
-        elif self.loss == "margin-softmax":
-            options = dict(
-                n_components=self.n_components,
-                n_singers=count_identities(
-                    len(names), self.stretches, self.synthetic_singers
-                ),
-            )
         self._fit_net(
             chunks,
             codes,
             n_outputs=self.n_components,
-            criterion=partial(LOSSES[self.loss], **options | (self.loss_params or {})),
+            criterion=self._criterion(len(names)),
             n_singers=len(names),
             groups=groups,
             songs=songs,
             validation=validation_singers,
             batches=batches,
+            pretrained=self.pretrained,
         )
         return self
 
@@ -391,6 +392,24 @@ class SingerEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetOverC
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
+
+    def _criterion(self, n_singers):
+        """Return the loss over so many singers, to be made with the net."""
+        options = {}
+        if self.loss in ("contrastive", "triplet"):
+            options = dict(margin=self.margin)
+        elif self.loss == "margin-softmax":
+            n_singers = count_identities(
+                n_singers, self.stretches, self.synthetic_singers
+            )
+            options = dict(n_components=self.n_components, n_singers=n_singers)
+        return partial(LOSSES[self.loss], **options | (self.loss_params or {}))
+
+    def _restore(self, card):
+        """Make what `fit` makes of a pretrained network."""
+        self._validate_params()
+        criterion = self._criterion(n_singers=1)
+        self._restore_net(card, self.pretrained, self.n_components, criterion)
 
     def _recordings_of(self, validation_singers, names, codes):
         """Return the indices of the validation singers' recordings."""

@@ -28,6 +28,7 @@ from singerlearn.features import as_chunks
 from singerlearn.identities import check_stretches, count_identities, gather_crowd
 from singerlearn.inference import read_chunks, read_densely
 from singerlearn.nn import SingerNet
+from singerlearn.pretrained import load_weights, read_card
 from singerlearn.synthesis import SyntheticSingers
 
 # The regime of section 3.3. It names no limit to the epochs: training ends by the test.
@@ -111,6 +112,7 @@ class NetOverChunks(BaseEstimator):
         songs=None,
         validation=None,
         batches=ChunkBatches,
+        pretrained=None,
     ):
         """Train ``net_`` on the chunks of recordings.
 
@@ -136,8 +138,13 @@ class NetOverChunks(BaseEstimator):
             Indices of recordings to validate on, instead of an inner split.
         batches : callable that returns a ChunkBatches
             How chunks meet in a batch.
+        pretrained : str or Path, default=None
+            The network whose weights to start from.
         """
         check_alike(chunks)
+        if pretrained is not None:
+            self._take_front_end(read_card(pretrained))
+            self._check_front_end(chunks[0])
         check_stretches(self.stretches)
         weights = np.ones(len(chunks)) if weights is None else weights
         if weights.sum() < 1:
@@ -176,6 +183,8 @@ class NetOverChunks(BaseEstimator):
         seed = rng.randint(2**31 - 1)
         with seeded_torch(seed, device), kept_memory(self.keep_memory):
             net = self._build_net(n_outputs, criterion, batches, device, seed)
+            if pretrained is not None:
+                load_weights(net.module_, pretrained)
             # On a CPU, convolutions run up to twice as fast over channels-last.
             net.module_.to(memory_format=torch.channels_last)
             if self.compile:
@@ -216,6 +225,22 @@ class NetOverChunks(BaseEstimator):
         tags.input_tags.one_d_array = True
         tags.input_tags.three_d_array = True
         return tags
+
+    def _take_front_end(self, card):
+        """Expect recordings as a pretrained network knows them."""
+        self.front_end_ = card["front_end"]
+        self.n_features_in_, self.chunk_frames_ = card["shape"]
+
+    def _restore_net(self, card, pretrained, n_outputs, criterion):
+        """Make ``net_`` of a pretrained network, without training."""
+        self._take_front_end(card)
+        device = check_device(self.device)
+        with seeded_torch(0, device):
+            net = self._build_net(n_outputs, criterion, ChunkBatches, device, seed=0)
+        load_weights(net.module_, pretrained)
+        net.module_.to(memory_format=torch.channels_last)
+        self.net_, self.history_ = net, net.history
+        self.validation_indices_ = np.array([], dtype=int)
 
     def _build_net(self, n_outputs, criterion, batches, device, seed):
         """Return the skorch net, its weights drawn, before training."""

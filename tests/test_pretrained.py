@@ -1,0 +1,81 @@
+import json
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.model_selection import cross_val_score
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+
+from singerlearn import MelChunker, SingerEmbedder
+
+
+@pytest.fixture(scope="module", params=["contrastive", "margin-softmax"])
+def kept(request, chunked, singers, tmp_path_factory):
+    """A fitted embedder, and the folder in which it is kept."""
+    embedder = SingerEmbedder(
+        4, request.param, filters=(4, 8), downsampling=("stride", "max-pool"),
+        aggregation="statistics", head_norm=True, max_epochs=1, device="cpu",
+        chunks_per_recording=2, random_state=0, verbose=0,
+    )  # fmt: skip
+    embedder.fit(chunked, singers.singers)
+    folder = tmp_path_factory.mktemp("kept") / "encoder"
+    embedder.save_pretrained(folder, trained_on="four synthetic singers")
+    return embedder, folder
+
+
+def test_an_embedder_that_was_kept_embeds_as_before(kept, chunked, singers):
+    embedder, folder = kept
+    again = SingerEmbedder.from_pretrained(folder, device="cpu", verbose=0)
+    assert_array_equal(again.transform(chunked), embedder.transform(chunked))
+    # From raw recordings, too.
+    assert_allclose(
+        again.transform(singers.recordings[:2]), embedder.transform(chunked[:2]),
+        atol=1e-5,
+    )  # fmt: skip
+    assert_array_equal(again.get_feature_names_out(), embedder.get_feature_names_out())
+    card = json.loads((folder / "card.json").read_text())
+    assert card["trained_on"] == "four synthetic singers"
+    assert card["parameters"]["filters"] == [4, 8] and card["shape"] == [96, 256]
+
+
+def test_fit_goes_on_from_there_and_so_do_clones(kept, chunked, singers):
+    embedder, folder = kept
+    start = SingerEmbedder.from_pretrained(
+        folder, device="cpu", verbose=0, lr=1e-12, lr_schedule=None, max_epochs=1,
+        chunks_per_recording=1,
+    )  # fmt: skip
+    weights = embedder.net_.module_.state_dict()
+    moved = clone(start).fit(chunked, singers.singers).net_.module_.state_dict()
+    for name, value in weights.items():
+        if "running" not in name and "num_batches" not in name:
+            assert_allclose(moved[name], value, atol=1e-9)
+    nearest = make_pipeline(start, KNeighborsClassifier(1))
+    assert cross_val_score(nearest, chunked, singers.singers, cv=3).shape == (3,)
+
+
+def test_what_does_not_fit_is_an_error(kept, chunked, singers, tmp_path):
+    _, folder = kept
+    with pytest.raises(FileNotFoundError, match="no pretrained network 'nowhere'"):
+        SingerEmbedder.from_pretrained("nowhere")
+    with pytest.raises(ValueError, match="built otherwise than pretrained=.* differs"):
+        SingerEmbedder.from_pretrained(folder, n_components=5)
+    other = MelChunker(n_mels=40).fit_transform(singers.recordings)
+    start = SingerEmbedder.from_pretrained(folder, verbose=0)
+    with pytest.raises(ValueError, match="n_mels is 40 but was 96"):
+        start.transform(other)
+    with pytest.raises(ValueError, match="n_mels is 40 but was 96"):
+        clone(start).set_params(chunker=None).fit(other, singers.singers)
+
+
+def test_parameters_of_other_front_ends_come_back(singers, tmp_path):
+    embedder = SingerEmbedder(
+        4, filters=(4, 8), chunker=MelChunker(n_mels=40, chunk_frames=100),
+        max_epochs=1, chunks_per_recording=1, device="cpu", random_state=0, verbose=0,
+    )  # fmt: skip
+    embedder.fit(singers.recordings, singers.singers).save_pretrained(tmp_path)
+    again = SingerEmbedder.from_pretrained(tmp_path, device="cpu")
+    recordings = singers.recordings[:2]
+    assert_array_equal(again.transform(recordings), embedder.transform(recordings))
+    assert np.isfinite(again.transform(recordings)).all()
