@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import ceil
+
+import numpy as np
 
 from singerlearn.synthesis.channel import draw_channel
 from singerlearn.synthesis.mel import render_mel
@@ -41,8 +44,8 @@ class SyntheticSingers:
     >>> from singerlearn.synthesis import SyntheticSingers
     >>> crowd = SyntheticSingers(n_singers=1000)
     >>> spectrogram = crowd.render(singer=7, take=0)
-    >>> spectrogram.shape, float(spectrogram.max())
-    ((96, 256), 60.0)
+    >>> spectrogram.shape, spectrogram.dtype
+    ((96, 256), dtype('float32'))
     """
 
     n_singers: int
@@ -63,12 +66,13 @@ class SyntheticSingers:
         singer : int
             From 0 to `n_singers` - 1.
         take : int
-            Not negative. Each draws a song, a part of it, its delivery and a channel.
+            Not negative. Takes go through the songs in turn; each has a part of the
+            song, a delivery and a channel of its own.
 
         Returns
         -------
         ndarray of shape (n_mels, n_frames), float32
-            As `log_mel` of the sound would be.
+            Cut from what `log_mel` would show of the sound.
 
         Raises
         ------
@@ -79,22 +83,27 @@ class SyntheticSingers:
             raise IndexError(
                 f"there is no singer {singer} among {self.n_singers}; they count from 0"
             )
-        front_end = {"sampling_rate": 22050, "hop_length": 512, **self.front_end}
-        frame_rate = front_end["sampling_rate"] / front_end["hop_length"]
+        front_end = {"sampling_rate": 22050, "n_fft": 2048, "hop_length": 512}
+        front_end |= self.front_end
+        hop_length = front_end["hop_length"]
+        # A window more at both ends: a part of a song does not begin out of nothing.
+        margin = ceil(front_end["n_fft"] / 2 / hop_length)
+        n_frames = self.n_frames + 2 * margin
         voice = self.singer(singer)
         rng = stream(self.random_state, 2, singer, take)
-        song = self.song(singer, rng.randint(self.n_songs))
+        song = self.song(singer, take % self.n_songs)
         performance = perform(
             voice,
             song,
-            duration=(self.n_frames - 1) / frame_rate,
+            duration=(n_frames - 1) * hop_length / front_end["sampling_rate"],
             start=rng.uniform(0, song.duration),
             rng=rng,
         )
         channel = draw_channel(rng, effect=self.channel_effect)
-        return render_mel(
-            voice, performance, channel, n_frames=self.n_frames, rng=rng, **front_end
+        spectrogram = render_mel(
+            voice, performance, channel, n_frames=n_frames, rng=rng, **front_end
         )
+        return np.ascontiguousarray(spectrogram[:, margin : margin + self.n_frames])
 
     def singer(self, singer):
         """Draw the `Singer` of a number."""

@@ -32,7 +32,7 @@ from singerlearn.synthesis.performance import CONTROL_RATE
 from singerlearn.synthesis.singer import MOVING
 
 LOOKS = 8  # in a frame
-FINE = 4  # places for a harmonic in a bin of the spectrum
+FINE = 8  # places for a harmonic in a bin of the spectrum
 REACH = 8  # bins that the window's lobes are followed to either side
 TEXTURE_FRAMES = 4096
 
@@ -70,6 +70,25 @@ def render_mel(
     -------
     ndarray of shape (n_mels, n_frames), float32
         Decibels in [0, top_db] under the maximum.
+
+    Notes
+    -----
+    How far `log_mel` of a sound made by `render` lies from it, over the cells in which
+    either is above the floor (means of 16 performances, sung and spoken, by as many
+    singers over as many channels):
+
+    ==========================  ========  ==========  ===========
+    and                         mean      median      correlation
+    ==========================  ========  ==========  ===========
+    `render_mel` of the same    1.9 dB    1.0 dB      0.99
+    `render` with other noise   1.5 dB    0.9 dB      0.99
+    another singer              8.5 dB    6.7 dB      0.76
+    another song                13.8 dB   11.1 dB     0.28
+    ==========================  ========  ==========  ===========
+
+    Without breath, jitter and background the first line reads 1.7 dB, 0.5 dB and 0.99
+    over the upper 50 dB. Left out are the splashes between harmonics when a voice comes
+    or goes within a frame, and the beats of a harmonic with noise.
     """
     tables = _tables(sampling_rate, n_fft, hop_length, n_mels, fmin, fmax)
     looks = _look(singer, performance, tables, max((n_frames - 1) * tables.looks, 1))
@@ -277,14 +296,13 @@ def _tables(sampling_rate, n_fft, hop_length, n_mels, fmin, fmax):
     n_fine = n_fft // 2 * FINE + 1
     place = np.arange(n_fine)[:, None] / FINE
     bins = np.floor(place).astype(int) + np.arange(-REACH, REACH + 1)
-    far = place - bins
-    with np.errstate(divide="ignore", invalid="ignore"):
-        lobe = np.where(np.abs(far) == 1, 0.5, np.sinc(far) / (1 - far**2))
-    lobe = np.where((bins < 0) | (bins > n_fft // 2), 0, 2 / 3 * lobe**2)
-    rows = np.arange(0, bins.size + 1, bins.shape[1])
-    columns = np.clip(bins, 0, n_fft // 2).ravel()
+    is_bin = (bins >= 0) & (bins <= n_fft // 2)
+    # As a line is on average that is rounded to its place: on the dot it has no skirts.
+    around = (np.arange(4) + 0.5) / 4 - 0.5
+    lobe = np.mean([_hann_lobe(place + by / FINE - bins) for by in around], axis=0)
+    rows = np.append(0, np.cumsum(is_bin.sum(1)))
     shape = (n_fine, len(frequencies))
-    lobes = csr_array((lobe.ravel(), columns, rows), shape=shape) @ means.T
+    lobes = csr_array((lobe[is_bin], bins[is_bin], rows), shape=shape) @ means.T
 
     white = np.random.RandomState(0).standard_normal(hop_length * (TEXTURE_FRAMES + 8))
     texture = np.concatenate(
@@ -307,3 +325,8 @@ def _tables(sampling_rate, n_fft, hop_length, n_mels, fmin, fmax):
         lobes=lobes.astype("f4") * np.float32(n_fft / sampling_rate),
         texture=(texture / texture.mean(0)).astype("f4"),
     )
+
+
+def _hann_lobe(bins):
+    """Power of a line that lies so many bins away, summing to one; not at 1 itself."""
+    return 2 / 3 * (np.sinc(bins) / (1 - bins**2)) ** 2

@@ -1,0 +1,95 @@
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+from joblib import Parallel, delayed
+from numpy.testing import assert_array_equal
+from scipy.fft import dct
+
+from singerlearn.synthesis import SyntheticSingers
+
+CROWD = SyntheticSingers(n_singers=6, n_songs=2, n_frames=128, random_state=5)
+QUESTIONS = [(0, 0), (0, 1), (1, 0), (5, 3)]
+
+
+@pytest.fixture(scope="module")
+def answers():
+    return [CROWD.render(*question) for question in QUESTIONS]
+
+
+def test_answers_are_spectrograms_and_differ(answers):
+    for i, a in enumerate(answers):
+        assert a.shape == (96, 128) and a.dtype == np.float32
+        assert a.flags.c_contiguous and 0 <= a.min() and a.max() <= 60
+        assert all(np.abs(a - b).mean() > 1 for b in answers[:i])
+
+
+def test_a_question_has_one_answer_wherever_it_is_asked(answers):
+    copy = pickle.loads(pickle.dumps(CROWD))
+    larger = replace(CROWD, n_singers=1000)
+    for question, answer in zip(QUESTIONS, answers, strict=True):
+        assert_array_equal(copy.render(*question), answer)
+        assert_array_equal(larger.render(*question), answer)
+    with ThreadPoolExecutor(3) as threads:
+        for a, b in zip(threads.map(CROWD.render, *zip(*QUESTIONS)), answers):  # noqa: B905
+            assert_array_equal(a, b)
+
+
+def test_processes_give_the_same_answers(answers):
+    asked = Parallel(n_jobs=2)(delayed(CROWD.render)(*q) for q in QUESTIONS)
+    assert_array_equal(asked, answers)
+
+
+def test_another_seed_is_another_crowd(answers):
+    other = replace(CROWD, random_state=6).render(*QUESTIONS[0])
+    assert np.abs(other - answers[0]).mean() > 1
+
+
+def test_a_singer_has_songs_of_their_own():
+    first, again, other, theirs = (
+        CROWD.song(*key) for key in ((3, 0), (3, 0), (3, 1), (2, 0))
+    )
+    for field in fields(first):
+        assert_array_equal(getattr(first, field.name), getattr(again, field.name))
+    assert not np.array_equal(first.vowels, other.vowels)
+    assert not np.array_equal(first.vowels, theirs.vowels)
+    assert [CROWD.singer(i).gender for i in range(3)] == ["female", "male", "female"]
+
+
+@pytest.mark.parametrize("spoken, expected", [(0.0, 0), (1.0, 12)])
+def test_some_songs_are_spoken(spoken, expected):
+    crowd = replace(CROWD, spoken=spoken)
+    assert sum(crowd.song(i, j).is_spoken for i in range(6) for j in range(2)) == (
+        expected
+    )
+
+
+def test_singers_can_be_told_apart():
+    crowd = SyntheticSingers(n_singers=8, n_frames=200, spoken=0.0)
+    singers = np.repeat(np.arange(8), 5)
+    cepstra = np.array(
+        [
+            dct(crowd.render(singer, take), axis=0)[1:14].mean(1)
+            for take, singer in enumerate(singers)
+        ]
+    )
+    cepstra = (cepstra - cepstra.mean(0)) / cepstra.std(0)
+    distances = ((cepstra[:, None] - cepstra) ** 2).sum(-1)
+    np.fill_diagonal(distances, np.inf)
+    assert np.mean(singers[distances.argmin(1)] == singers) > 0.4  # by chance 0.1
+
+
+def test_the_front_end_is_the_users():
+    crowd = replace(
+        CROWD, front_end=dict(n_mels=40, sampling_rate=16000, hop_length=256, top_db=50)
+    )
+    answer = crowd.render(0, 0)
+    assert answer.shape == (40, 128) and 40 < answer.max() <= 50
+
+
+@pytest.mark.parametrize("singer", [-1, 6])
+def test_says_that_there_is_no_such_singer(singer):
+    with pytest.raises(IndexError, match=f"no singer {singer} among 6"):
+        CROWD.render(singer, 0)
