@@ -3,9 +3,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile as sf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from singerlearn.audio import survey
 from singerlearn.metrics import Trials, make_trials
 
 SINGERS = np.repeat(["Ann", "Bob", "Cid", "Dan"], 6)
@@ -131,6 +133,19 @@ def test_identical_recordings_are_not_paired(rng):
     paths = ["a.wav", Path("b.wav"), "./a.wav", "c/../a.wav", "d.wav"]
     pairs = make_trials(singers, recordings=paths).pairs.tolist()
     assert pairs == [[0, 1], [0, 4], [1, 2], [1, 3], [1, 4], [2, 4], [3, 4]]
+
+
+def test_fingerprints_tell_copies_under_two_names(rng, tmp_path):
+    one, other = (3000 * rng.randn(2, 4000)).astype(np.int16)
+    paths = [tmp_path / name for name in ("a.wav", "copy.flac", "b.wav", "c.wav")]
+    for path, samples in zip(paths, (one, one, other, other[::-1]), strict=True):
+        sf.write(path, samples, 8000)
+    fingerprints = [survey(path).fingerprint for path in paths]
+    singers = ["Ann", "Bob", "Bob", "Ann"]
+    pairs = make_trials(singers, recordings=fingerprints).pairs.tolist()
+    assert pairs == [[0, 2], [0, 3], [1, 2], [1, 3], [2, 3]]
+    with pytest.raises(ValueError, match="its copy.* recordings 0 and 1"):
+        Trials([(0, 1), (0, 3)], singers, recordings=fingerprints)
 
 
 def test_a_foreign_list_is_audited():

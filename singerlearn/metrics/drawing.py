@@ -40,8 +40,9 @@ def make_trials(
     songs, gender : array-like of shape (n_recordings,), default=None
         To be counted in the audit, and chosen by the shares below.
     recordings : sequence of length n_recordings, default=None
-        Paths, or waveforms. Recordings that are there twice, as the same file or with
-        the same samples, are not paired.
+        Paths, waveforms, or fingerprints from `singerlearn.audio.survey`. Recordings
+        that are there twice are not paired. No path is opened: that two files hold the
+        same audio, only fingerprints tell.
     exclude_groups : array-like, default=None
         As in `leave_one_out_knn`: pairs that share a group in any of the groupings are
         left out. ``[lyrics, melodies]`` gives crossed trials; with one row a chunk, the

@@ -25,7 +25,7 @@ class Trials:
     songs, gender : array-like of shape (n_recordings,), default=None
         For the audit.
     recordings : sequence of length n_recordings, default=None
-        Paths, or waveforms, to know identical recordings by.
+        To know identical recordings by, as in `make_trials`.
 
     Attributes
     ----------
@@ -185,7 +185,7 @@ def check_gender(gender, labels, singer):
 
 
 def identities(recordings, n_recordings):
-    """Return a code a recording, the same for the same path or the same samples."""
+    """Return a code a recording, the same for the same path, samples or fingerprint."""
     if len(recordings) != n_recordings:
         raise ValueError(
             f"recordings holds {len(recordings)} entries for {n_recordings} samples"
