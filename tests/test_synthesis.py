@@ -7,9 +7,13 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.signal import find_peaks, freqz
 
-from singerlearn.synthesis.channel import draw_channel
 from singerlearn.synthesis.performance import CONTROL_RATE, perform
-from singerlearn.synthesis.phonemes import CONSONANTS, VOWELS
+from singerlearn.synthesis.phonemes import (
+    CONSONANTS,
+    LANGUAGES,
+    VOWEL_NASALITY,
+    VOWELS,
+)
 from singerlearn.synthesis.singer import draw_singer
 from singerlearn.synthesis.song import Song, draw_song
 from singerlearn.synthesis.waveform import (
@@ -17,7 +21,6 @@ from singerlearn.synthesis.waveform import (
     _spectra,
     glottis,
     sing,
-    transmit,
     vocal_tract,
 )
 
@@ -168,6 +171,158 @@ def test_short_time_spectra_add_up_to_their_signal(n_samples, rng):
     assert_allclose(again, x, atol=1e-5)
 
 
+def phrase(singer, rng, seconds=1.0, **song):
+    """One note and then a rest, so that the voice comes and goes."""
+    song = replace(one_note(seconds=seconds), rests=np.array([0.5]), **song)
+    performance = perform(singer, song, duration=seconds + 0.4, rng=rng)
+    ends = np.flatnonzero(performance.voicing > -30)[-1]  # ticks
+    return performance, ends
+
+
+@pytest.mark.parametrize("name", ["attack", "release"])
+def test_voices_come_and_go_in_their_own_time(name, rng):
+    def rise(seconds):
+        singer = even_singer(**{"attack": 0.01, "release": 0.01, name: seconds})
+        voicing = phrase(singer, rng)[0].voicing
+        voicing = voicing if name == "attack" else voicing[::-1]
+        loud = np.flatnonzero(voicing > -80)[0]
+        return np.flatnonzero(voicing > -5)[0] - loud
+
+    assert rise(0.3) > 2 * rise(0.05)
+
+
+def test_a_note_is_scooped_from_below(rng):
+    performance, _ = phrase(even_singer(scoop=2.0, pitch=57), rng, seconds=2.0)
+    cents = cents_between(performance.f0, performance.f0[300])
+    assert cents[2] < -30 and abs(cents[200:]).max() < 5
+
+
+def test_a_creaking_voice_breaks_as_the_phrase_ends(rng):
+    performance, ends = phrase(even_singer(creak=0.8, jitter=5.0), rng)
+    assert_allclose(performance.jitter[: ends - 100], 5.0)
+    assert performance.jitter[ends] > 20
+    assert performance.f0[ends] < 0.95 * performance.f0[ends - 100]
+
+
+def test_breath_comes_and_goes(rng):
+    still, _ = phrase(even_singer(breath=-40), rng)
+    assert_allclose(still.breath[50:150], -40)
+    moving = perform(
+        even_singer(breath=-40, breath_drift=3), one_note(), duration=60, rng=rng
+    )
+    assert 2 < np.std(moving.breath[200:]) < 4
+
+
+def test_the_head_voice_is_steeper_and_purer(rng):
+    head = dict(passaggio=60, head_tilt=-4, head_first_harmonic=6, head_breath=3)
+    curves = [
+        perform(even_singer(pitch=pitch, **head), one_note(), duration=1, rng=rng)
+        for pitch in (50, 70)
+    ]
+    chest, head = (
+        {k: getattr(c, k)[100] for k in vars(c) if k != "formants"} for c in curves
+    )
+    assert head["first_harmonic"] - chest["first_harmonic"] == pytest.approx(6, abs=0.2)
+    assert head["tilt"] - chest["tilt"] < -2
+    assert head["breath"] - chest["breath"] == pytest.approx(3, abs=0.2)
+
+
+def test_a_held_notes_spectrum_ages(rng):
+    def tilt(fading):
+        rng = np.random.RandomState(0)
+        singer = even_singer(fading=fading, tilt=-12)
+        return perform(singer, one_note(), duration=2, rng=rng).tilt
+
+    assert_allclose((tilt(-1) - tilt(0))[[100, 300]], [-0.5, -1.5], atol=0.05)
+
+
+def test_the_nose_takes_a_part_of_the_low_spectrum():
+    def level(nasality):
+        rng = np.random.RandomState(0)
+        singer = even_singer(pitch=33, nasality=nasality, nasal_pole=300)
+        y, _ = sung(singer, one_note(), rng)
+        power = np.abs(np.fft.rfft(y * np.hanning(len(y)))) ** 2  # 1 Hz a bin
+        return 10 * np.log10(power[470:550].sum() / power[250:350].sum())
+
+    assert level(1.0) < level(0.0) - 6  # the zero at 510 Hz against the pole at 300
+
+
+def test_a_nasal_vowel_is_nasal_whoever_sings_it(rng):
+    nasal, oral = (
+        perform(even_singer(), one_note(vowel), duration=1, rng=rng).nasality[100]
+        for vowel in (19, FATHER)
+    )
+    assert nasal == pytest.approx(1) and oral == pytest.approx(0)
+
+
+@pytest.mark.parametrize("consonant", range(6, 15))
+def test_a_stop_is_a_silence_and_a_burst(consonant, rng):
+    kind = CONSONANTS[consonant]
+    y, _ = sung(even_singer(), one_note(consonant=consonant), rng)
+    power = np.cumsum(np.square(y, dtype=float))
+
+    def level(start, stop):
+        start, stop = int(start * RATE), int(stop * RATE)
+        return 10 * np.log10((power[stop] - power[start]) / (stop - start) + 1e-12)
+
+    vowel, closure = level(0.5, 0.7), level(0.005, kind["closure"] - 0.025)
+    burst = level(kind["closure"], kind["closure"] + kind["length"])
+    assert closure < vowel - 15 and burst > closure
+
+
+def test_consonants_move_the_formants(rng):
+    j, w = 23, 22
+    second = [
+        perform(even_singer(), one_note(consonant=c), duration=1, rng=rng).formants[1]
+        for c in (j, w)
+    ]
+    assert second[0][0] > 1800 and second[1][0] < 900
+    assert_allclose([f[100] for f in second], VOWELS[FATHER, 1], rtol=0.1)
+
+
+def test_speech_glides_and_falls_where_singing_stays_and_shakes(rng):
+    singer = even_singer(vibrato_extent=60)
+    spoken, sung = (draw_song(rng, spoken=spoken) for spoken in (True, False))
+    assert spoken.is_spoken and not sung.is_spoken
+    assert np.mean(spoken.durations) < 0.5 * np.mean(sung.durations)
+    falls = []
+    for _ in range(20):
+        song = draw_song(rng, spoken=True)
+        ends = np.flatnonzero(song.rests > 0)
+        starts = np.append(0, ends[:-1] + 1)
+        falls.extend(song.intervals[ends] - song.intervals[starts])
+    assert np.mean(falls) < -3
+
+    def shaking(song):
+        f0 = perform(singer, song, duration=10, rng=rng).f0
+        spectrum = np.abs(np.fft.rfft(np.diff(np.log(f0)) * np.hanning(len(f0) - 1)))
+        return spectrum[52:58].sum() / spectrum[:200].sum()  # about 5.5 Hz
+
+    assert shaking(sung) > 2 * shaking(spoken)
+
+
+def test_a_song_goes_on_where_it_is_started():
+    singer, song = even_singer(), draw_song(np.random.RandomState(0))
+    whole, part = (
+        perform(
+            singer, song, duration=8 - start, rng=np.random.RandomState(0), start=start
+        )
+        for start in (0.0, 5.0)
+    )
+    # The tempo is the same; the errors of each performance are its own.
+    assert np.mean(np.abs(cents_between(whole.f0[1000:], part.f0))) < 60
+    assert_array_equal(whole.hiss_centre[1000:], part.hiss_centre)
+
+
+def test_the_sounds_of_words_are_in_order():
+    assert np.all(np.diff(VOWELS, axis=1) > 0)
+    assert np.unique(VOWELS, axis=0).shape == VOWELS.shape
+    assert set(VOWEL_NASALITY) == {0, 1}
+    for language in LANGUAGES:
+        assert len(set(language)) == len(language) and max(language) < len(VOWELS)
+    assert len(np.unique(CONSONANTS)) == len(CONSONANTS)
+
+
 def test_without_a_singer_effect_singers_of_a_gender_are_one(rng):
     a, b = (draw_singer(rng, "female", effect=0) for _ in range(2))
     for field in fields(a):
@@ -244,43 +399,3 @@ def test_the_filter_moves_when_the_vowel_does(rng):
     low, high = power[:, 19:30].sum(1), power[:, 46:60].sum(1)  # about both formants
     heard = (np.flatnonzero(low > high)[0] * 64 + 256) / RATE
     assert heard == pytest.approx(turn, abs=0.03)
-
-
-# The channel
-
-
-def quiet_channel(**changes):
-    channel = draw_channel(np.random.RandomState(0), effect=0)
-    return replace(channel, **{"wet": -150, "noise": -150, "level": -6, **changes})
-
-
-def test_a_quiet_channel_changes_only_the_level(rng):
-    voice = rng.randn(5000).astype(np.float32)
-    y = transmit(voice, quiet_channel(), RATE, rng)
-    assert_allclose(y, voice / np.abs(voice).max() * 10 ** (-6 / 20), atol=1e-5)
-
-
-def test_noise_stands_at_its_level(rng):
-    voice = np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE).astype(np.float32)
-    y = transmit(voice, quiet_channel(noise=-30), RATE, rng)
-    residual = y - voice * (y @ voice) / (voice @ voice)
-    assert 20 * np.log10(residual.std() / y.std()) == pytest.approx(-30, abs=0.5)
-
-
-def test_an_echo_falls_by_60_dB_in_its_time(rng):
-    click = np.zeros(RATE, dtype=np.float32)
-    click[0] = 1
-    y = transmit(click, quiet_channel(wet=-6, reverberation=0.5), RATE, rng)
-    echo = np.sum(y[1:] ** 2) / y[0] ** 2
-    assert 10 * np.log10(echo) == pytest.approx(-6, abs=0.5)
-    early, late = (
-        np.mean(y[int(t * RATE) : int((t + 0.05) * RATE)] ** 2) for t in (0.05, 0.4)
-    )
-    assert 10 * np.log10(early / late) == pytest.approx(60 * 0.35 / 0.5, abs=1.5)
-
-
-def test_the_microphone_weighs_frequencies(rng):
-    channel = quiet_channel(eq=np.array([0, 0, 0, 0, 0, 0, 0, -40.0]))
-    low, high = (np.sin(2 * np.pi * f * np.arange(RATE) / RATE) for f in (500, 11_000))
-    y = transmit((low + high).astype(np.float32), channel, RATE, rng)
-    assert 20 * np.log10((y @ high) / (y @ low)) == pytest.approx(-40, abs=0.5)

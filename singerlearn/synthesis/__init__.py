@@ -2,7 +2,7 @@
 
 `draw_singer`, `draw_song` and `draw_channel` draw the numbers, and `perform` turns
 singer and song into curves over time. Behind a channel, `render` makes those a waveform
-and `render_mel`, a hundred times faster than it lasts, the spectrogram that `log_mel`
+and `render_mel`, hundreds of times faster than it lasts, the spectrogram that `log_mel`
 would show of it. `SyntheticSingers` does all this for training.
 """
 
