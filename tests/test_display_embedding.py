@@ -105,6 +105,9 @@ def test_each_chunk_gets_the_labels_of_its_recording(rng):
     assert projection.singers.tolist() == ["Ann"] * 2 + ["Bob"] + ["Ann"] * 4
     assert projection.songs.tolist() == [3, 3, 1, 2, 2, 2, 2]
     assert display.plot().figure_.get_suptitle() == "t-SNE of 7 chunks"
+    both = {"mel": chunks, "clips": [rng.randn(n, 2) for n in (3, 1, 4)]}
+    display = EmbeddingDisplay.from_embeddings(both, singers=["Ann", "Bob", "Ann"])
+    assert display.plot().figure_.get_suptitle() == "t-SNE of 7 and 8 chunks"
 
 
 def test_no_two_of_many_singers_look_alike():

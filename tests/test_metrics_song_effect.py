@@ -25,6 +25,9 @@ def test_accuracies_are_those_of_the_neighbours(rng):
         knn = leave_one_out_knn(Z, y, exclude_groups=groups)
         np.testing.assert_array_equal(effect.accuracy, list(knn.values()))
         assert effect.n_neighbors == (1, 3, 5, 7)
+    one = song_effect_report(Z, singers, songs, n_neighbors=3, n_permutations=1)
+    assert one.song.n_neighbors == (3,)
+    assert one.song.accuracy == report.song.accuracy[1]
 
 
 def test_chance_of_a_balanced_design_in_closed_form(rng):
@@ -140,6 +143,7 @@ def test_same_seed_same_report_and_a_table(rng):
         (dict(songs=list("aabbcc")), "no singer sings two songs"),
         (dict(songs=list("xxyyxx")), "no singer sings two songs"),
         (dict(singers=list("xxxxyy"), songs=list("aabbcc")), "no song has two"),
+        (dict(n_neighbors=1.5), "n_neighbors=.* must be whole numbers"),
         (dict(n_neighbors=(1, 6)), "n_neighbors=6 is too many"),
         (dict(n_permutations=0), "n_permutations=0 must be at least 1"),
         (dict(exclude_groups=[1] * 6), "6 of 6 samples have no neighbour"),

@@ -142,12 +142,14 @@ class EmbeddingDisplay:
             )
             for row in rows
         }
+        # Front ends need not cut a recording into equally many chunks.
+        counts = dict.fromkeys(str(len(p.points)) for p in self.projections.values())
         beside = max(_legend_width(own) for own in labels.values())
         self.axes_ = given_or_new_grid(
             axes,
             shape,
             figsize=(0.3 + 2.9 * shape[1] + beside, 0.4 + 3 * shape[0]),
-            title=f"t-SNE of {len(some.points)} {self.unit}",
+            title=f"t-SNE of {' and '.join(counts)} {self.unit}",
         )
         self.figure_ = self.axes_[0, 0].figure
         self.scatters_ = np.empty(shape, dtype=object)

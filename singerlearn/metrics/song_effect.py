@@ -136,7 +136,7 @@ def song_effect_report(
     Z : array-like of shape (n_samples, n_components)
         Embeddings, one a recording.
     singers, songs : array-like of shape (n_samples,)
-    n_neighbors : sequence of int, default=(1, 3, 5, 7)
+    n_neighbors : int or sequence of int, default=(1, 3, 5, 7)
     exclude_groups : array-like, default=None
         What crossed neighbours must not share when asked for the singer, as in
         `leave_one_out_knn`: ``[lyrics, melodies]``, where songs share these. None for
@@ -182,7 +182,7 @@ def song_effect_report(
     singer_labels, singer = check_labels(singers, "singers", len(Z))
     song_labels, song = check_labels(songs, "songs", len(Z))
     _check_design(singer_labels, singer, song_labels, song)
-    n_neighbors = tuple(n_neighbors)
+    n_neighbors = tuple(np.atleast_1d(n_neighbors).tolist())
     k_max = check_n_neighbors(n_neighbors, len(Z))
     if n_permutations < 1:
         raise ValueError(f"n_permutations={n_permutations} must be at least 1")
