@@ -131,10 +131,10 @@ class _Looks(NamedTuple):
     resonances: np.ndarray  # coefficients of three formants and the nasal zero
 
     def roughness(self, k):
-        """How many times over the k-th harmonic's power has turned into noise, (exp).
+        """Exponent with which the k-th harmonic's power leaves its line for noise.
 
-        A cycle's own length and height shift the phase of a harmonic and change its
-        amplitude: a part of its power, the square of these errors, leaves its line.
+        It is the square of the errors of phase and amplitude that cycles of uneven
+        length and height bring about.
         """
         return self.jitter * k**2 + self.shimmer
 
@@ -220,9 +220,8 @@ def _steady(singer, tables):
     widths = np.append(singer.bandwidths[MOVING:], NASAL_WIDTH)[:, None]
     power = gain(2 * side_branches(singer, frequencies))
     power *= audible(frequencies, tables.sampling_rate) ** 2
-    for linear, square in zip(
-        *_quadratic(poles, widths, tables.sampling_rate), strict=True
-    ):
+    pairs = _quadratic(poles, widths, tables.sampling_rate)
+    for linear, square in zip(*pairs, strict=True):
         power /= 1 + (linear + square * tables.lift) * tables.lift
     return power.astype("f4")
 
@@ -323,7 +322,7 @@ def _tables(sampling_rate, n_fft, hop_length, n_mels, fmin, fmax):
         widths=np.gradient(centres).astype("f4"),
         lift=2 * np.sin(np.linspace(0, np.pi / 2, n_fine, dtype="f4")) ** 2,
         lobes=lobes.astype("f4") * np.float32(n_fft / sampling_rate),
-        texture=(texture / texture.mean(0)).astype("f4"),
+        texture=(texture / np.maximum(texture.mean(0), 1e-12)).astype("f4"),
     )
 
 
