@@ -59,6 +59,8 @@ def measure(fit, n_chunks, split, voices):
     ):
         found = leave_one_out_knn(Z["test"], labels, n_neighbors=N_NEIGHBORS)
         row |= {f"{what} {k}": accuracy for k, accuracy in found.items()}
+        counts = np.unique(labels, return_counts=True)[1]
+        row[f"{what} chance"] = counts @ (counts - 1) / len(labels) / (len(labels) - 1)
 
     pairs = {side: chunk_pairs(chunks[side], singers[side]) for side in chunks}
     row["loss"] = contrastive_loss(*pairs["test"])

@@ -12,7 +12,7 @@ from singerlearn.device import check_device, check_precision
 
 
 def describe():
-    """Return processor, cores, threads, GPU, the precision "auto" means, and versions."""
+    """Return processor, cores, threads, GPU, what "auto" computes in, and versions."""
     cpuinfo = Path("/proc/cpuinfo")
     names = (
         [

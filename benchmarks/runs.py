@@ -143,6 +143,6 @@ def markdown(rows):
 
 
 def mean_and_spread(values):
-    """Return the mean of the runs and, of several, the standard deviation."""
+    """Return the mean of the runs and, of several, their standard deviation."""
     text = f"{np.mean(values):.3f}"
-    return text if len(values) < 2 else f"{text} ± {np.std(values):.3f}"
+    return text if len(values) < 2 else f"{text} ± {np.std(values, ddof=1):.3f}"

@@ -62,9 +62,11 @@ matplotlib.use("Agg")
 
 N_COMPONENTS = 16
 BATCH = 32
-BASELINES = ("hand-crafted", "LDA", "untrained")
+CLIPS = ("hand-crafted", "LDA")  # which draw nothing
+BASELINES = (*CLIPS, "untrained")
 COMPARING = tuple(loss for loss in LOSSES if loss != "margin-softmax")
 RECIPE = "resnext-shallow-attention"  # the row whose shape the paper's Figure 6 shows
+DEFAULT = (*BASELINES, *LOSSES, RECIPE)
 DRAWN = ("hand-crafted", "LDA", RECIPE, "supervised-contrastive")  # Figures 4 and 7
 
 
@@ -80,7 +82,8 @@ class Split(NamedTuple):
 
     def key(self, row):
         """Return the name under which a fit is kept."""
-        parts = (self.protocol, self.fold, f"seed{self.seed}", row)
+        draws = self.protocol == "new singers" or row not in CLIPS
+        parts = (self.protocol, self.fold, f"seed{self.seed}" if draws else "", row)
         return "_".join(part.replace(" ", "-") for part in parts if part)
 
     def among(self, used):
@@ -175,7 +178,7 @@ def build(row, seed, n_chunks, arguments):
 
 def embed(row, split, heard, voices, arguments):
     """Fit, and return where the chunks of all recordings of the split lie."""
-    X = heard("clips" if row in ("hand-crafted", "LDA") else "mel")
+    X = heard("clips" if row in CLIPS else "mel")
     train = [X[i] for i in split.train]
     n_chunks = np.array([len(x) for x in train])
     model = build(row, split.seed, n_chunks, arguments)
@@ -188,7 +191,7 @@ def embed(row, split, heard, voices, arguments):
         options["validation_singers"] = np.unique(aside)
     song = np.unique(np.stack(voices.groupings)[:, split.train], axis=1)
     if row in LOSSES and song.shape[1] > 1:
-        # Partners of another song, or lyric, where the training side has such.
+        # Partners of another song (or lyric), where the training side has such.
         options["songs"] = voices.groupings[0][fitted]
     start = time.perf_counter()
     model.fit([X[i] for i in fitted], singers, **options)
@@ -235,23 +238,27 @@ def draw(protocol, measured, results, n_chunks, voices, folder):
     folder : Path
     """
     suffix = protocol.replace(" ", "_") + ".png"
-    split = next(split for split, _ in results.values())
-    singers, songs = voices.singers[split.test], voices.songs[split.test]
-    accuracies = {
-        f"{what}s": {
+    # No more rows than colours can tell apart.
+    rows = [row for row in results if len(results) <= 8 or row in DEFAULT]
+
+    def mean(what, own):
+        return np.mean([fit[what] for fit in own])
+
+    accuracies, chance = {}, {}
+    for what in ("singer", "song"):
+        chance[f"{what}s"] = mean(f"{what} chance", measured)
+        accuracies[f"{what}s"] = {
             row: {
-                k: np.mean([m[f"{what} {k}"] for m in measured if m["row"] == row])
+                k: mean(f"{what} {k}", [fit for fit in measured if fit["row"] == row])
                 for k in N_NEIGHBORS
             }
-            for row in results
+            for row in rows
         }
-        for what in ("singer", "song")
-    }
-    chance = KNNDisplay.from_embeddings(
-        {"any": np.zeros((len(singers), 1))}, singers=singers, songs=songs
-    ).chance
     display = KNNDisplay(accuracies, chance=chance).plot()
     display.figure_.savefig(folder / f"figure5_{suffix}", dpi=120)
+
+    split = next(split for split, _ in results.values())
+    singers, songs = voices.singers[split.test], voices.songs[split.test]
 
     # More singers than colours can tell apart: ten of them, as in the paper.
     names = np.unique(singers)
@@ -286,7 +293,7 @@ def parse():
         __doc__,
         (*BASELINES, *LOSSES, *EMBEDDERS),
         {"baselines": BASELINES, "losses": LOSSES, "paper": EMBEDDERS},
-        default=f"baselines,losses,{RECIPE}",
+        default=",".join(DEFAULT),
         n_folds=1,
         folds="of the balanced protocol, up to 210",
         epochs="quick: what makes --steps; paper: no end",
