@@ -276,12 +276,11 @@ def draw(protocol, measured, results, n_chunks, voices, folder):
         ).plot()
         display.figure_.savefig(folder / f"figure{number}_{suffix}", dpi=120)
 
-    networks = {
-        row: EMBEDDERS[row].network if row in EMBEDDERS else "library"
-        for row in results
-    }
+    # Only of the paper's loss, since others are not of one scale.
+    networks = {row: EMBEDDERS[row].network for row in results if row in EMBEDDERS}
+    networks |= {row: "library" for row in results if row == "contrastive"}
     training_curves.draw(
-        {row: result for row, (_, result) in results.items()},
+        {row: results[row][1] for row in networks},
         networks,
         folder / f"figure3_{suffix}",
     )
