@@ -7,12 +7,13 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
 )
-from sklearn.utils.validation import _check_sample_weight, check_consistent_length
+from sklearn.utils.validation import _check_sample_weight
 from torch import nn
 
 from singerlearn.features import as_chunks
 from singerlearn.identities import count_identities
-from singerlearn.training import PAPER, NetOverChunks, encode_singers
+from singerlearn.labels import encode_singers
+from singerlearn.training import PAPER, NetOverChunks
 
 
 class SingerNetClassifier(
@@ -272,8 +273,7 @@ class SingerNetClassifier(
         """
         self._validate_params()
         chunks = as_chunks(X, self.chunker)
-        check_consistent_length(chunks, y, groups, sample_weight)
-        self.classes_, codes = encode_singers(y)
+        self.classes_, codes = encode_singers(y, len(chunks))
         weights = _check_sample_weight(sample_weight, chunks, ensure_non_negative=True)
         self._fit_net(
             chunks,

@@ -9,11 +9,11 @@ from scipy.spatial.distance import pdist
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.metrics import roc_auc_score
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from singerlearn.batches import ChunkBatches
 from singerlearn.features import as_chunks
 from singerlearn.identities import count_identities
+from singerlearn.labels import encode_labels, encode_singers
 from singerlearn.nn.losses import LOSSES
 from singerlearn.partners import (
     PairBatches,
@@ -22,7 +22,7 @@ from singerlearn.partners import (
     listed,
 )
 from singerlearn.pretrained import PretrainedMixin
-from singerlearn.training import PAPER, NetOverChunks, encode_singers
+from singerlearn.training import PAPER, NetOverChunks
 
 
 class SingerEmbedder(
@@ -291,8 +291,9 @@ class SingerEmbedder(
         """
         self._validate_params()
         chunks = as_chunks(X, self.chunker)
-        check_consistent_length(chunks, y, groups, songs)
-        names, codes = encode_singers(y)
+        names, codes = encode_singers(y, len(chunks))
+        if songs is not None:
+            songs = encode_labels(songs, "songs", len(chunks))[1]
         if validation_singers is not None:
             validation_singers = self._recordings_of(validation_singers, names, codes)
         batches, songs = self._batches(chunks, names, codes, songs)
@@ -371,14 +372,13 @@ class SingerEmbedder(
             If there are no two recordings of one singer, or of different ones.
         """
         embeddings = self.transform(X)
-        y = column_or_1d(y)
-        check_consistent_length(embeddings, y)
-        same = pdist(np.unique(y, return_inverse=True)[1][:, None]) == 0
+        _, codes = encode_labels(y, "y", len(embeddings))
+        same = pdist(codes[:, None]) == 0
         if same.all() or not same.any():
             raise ValueError(
                 "score compares two recordings of one singer with two of different "
-                f"singers, and these {len(y)} recordings lack one or the other; give "
-                "several recordings of several singers"
+                f"singers, and these {len(codes)} recordings lack one or the other; "
+                "give several recordings of several singers"
             )
         return roc_auc_score(same, -pdist(embeddings))
 
@@ -440,7 +440,6 @@ class SingerEmbedder(
         same_recording = songs is None and self.partners_from == "chunks"
         unit = "recording" if songs is None else "song"
         songs = np.arange(len(chunks)) if songs is None else songs
-        songs = np.unique(songs, return_inverse=True)[1]
         if same_recording:
             n_chunks = [len(c) for c in chunks]
             check_partners(

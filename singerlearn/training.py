@@ -147,9 +147,7 @@ class NetOverChunks(BaseEstimator):
             self._check_front_end(chunks[0])
         check_stretches(self.stretches)
         weights = np.ones(len(chunks)) if weights is None else weights
-        if groups is None:
-            groups = np.arange(len(chunks))
-        else:
+        if groups is not None:
             groups = encode_labels(groups, "groups", len(chunks))[1]
         if weights.sum() < 1:
             raise ValueError(
@@ -172,10 +170,9 @@ class NetOverChunks(BaseEstimator):
         if validation is None:
             validation = drawn[:0]
             if self.early_stopping:
+                groups = drawn if groups is None else groups[drawn]
                 kept = None if songs is None else songs[drawn]
-                validation = drawn[
-                    draw_validation(targets[drawn], groups[drawn], rng, kept)
-                ]
+                validation = drawn[draw_validation(targets[drawn], groups, rng, kept)]
         train = whole.subset(np.setdiff1d(drawn, validation))
         valid = whole.subset(meet, np.isin(meet, validation).astype(float))
         if self.stretches:

@@ -116,9 +116,9 @@ GOOD = [voice(110), voice(120), voice(220), voice(240)]
 
 # Labels, and options of the network or of its fit, with the words of the error.
 LABELS = [
-    (["Ann"] * 4, {}, "number of classes has to be greater than one; got 1 class"),
-    (["Ann", "Bob"], {}, r"inconsistent numbers of samples: \[4, 2\]"),
-    ([0.5, 1.5, 2.5, 3.5], {}, "Unknown label type: continuous"),
+    (["Ann"] * 4, {}, "y holds 'Ann' only; give recordings of 2 or more"),
+    (["Ann", "Bob"], {}, "y holds 2 labels for 4 recordings"),
+    ([0.5, 1.5, 2.5, 3.5], {}, "continuous; y has 0.5 for recording 0"),
     ([["Ann"], ["Bob"]] * 2, {}, None),
     (
         ["Ann", "Bob", "Cem", "Dan"],
@@ -127,8 +127,9 @@ LABELS = [
     ),
     (TWO, {"sample_weight": [0.1] * 4}, "scale them up"),
     (TWO, {"sample_weight": [1, 1, 1, -1]}, "[Nn]egative"),
-    (TWO, {"sample_weight": [1, 1]}, "inconsistent"),
-    (TWO, {"groups": [1, 2]}, "inconsistent"),
+    (TWO, {"sample_weight": [1, 1]}, r"sample_weight.shape == \(2,\)"),
+    (TWO, {"groups": [1, 2]}, "groups holds 2 labels for 4 recordings"),
+    (TWO, {"groups": ["x", None, "y", "y"]}, "groups has no label for recording 1"),
     (TWO, {"device": "cuda:99"}, "torch cannot use device"),
     (TWO, {"block": "resnest"}, "'resnest' is not one of"),
     (TWO, {"aggregation": "sum"}, "'sum' is not one of"),
@@ -142,7 +143,7 @@ LABELS = [
     (TWO, {"filters": 64}, "filters"),
     (TWO, {"dense": 128}, "dense"),
     (TWO, {"chunker": HandcraftedFeatures()}, "does not return Chunks"),
-    (["Ann", None, "Bob", "Bob"], {}, "mixes names|NaN"),
+    (["Ann", None, "Bob", "Bob"], {}, "y has no label for recording 1 but None"),
     (TWO, {"max_epochs": 0}, "max_epochs"),
     (TWO, {"batch_size": 0}, "batch_size"),
     (TWO, {"lr": -1.0}, "lr"),

@@ -204,9 +204,9 @@ def test_what_does_not_fit_together_is_refused(clips):
         ClipClassifier().fit([], [])
     with pytest.raises(ValueError, match="recording 0 is a str.*make_svm_baseline"):
         ClipClassifier().fit("a.wav", ["Ann"])
-    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+    with pytest.raises(ValueError, match=f"y holds {len(X) - 1} labels for {len(X)}"):
         ClipClassifier().fit(X, y[:-1])
-    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+    with pytest.raises(ValueError, match=r"sample_weight.shape == \(1,\)"):
         ClipClassifier().fit(X, y, sample_weight=[1.0])
     with pytest.raises(
         ValueError, match="number of classes has to be greater than one"
@@ -307,7 +307,9 @@ def test_embeds_raw_recordings(singers):
     ("X", "y", "message"),
     [
         ([[[0.0]], [[1.0]]], ["Ann", "Ann"], "at least two singers"),
-        ([[[0.0]], [[1.0]]], ["Ann"], "inconsistent numbers of samples"),
+        ([[[0.0]], [[1.0]]], ["Ann"], "y holds 1 labels for 2 recordings"),
+        ([[[0.0]], [[1.0]]], ["Ann", None], "y has no label for recording 1 but None"),
+        ([[[0.0]], [[1.0]]], [1, 2.5], "y has 2.5 for recording 1"),
         ([[[0.0]], [[np.nan]]], ["Ann", "Bob"], "recording 1 has features that are"),
     ],
 )

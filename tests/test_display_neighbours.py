@@ -115,7 +115,7 @@ def test_what_cannot_be_sought_is_refused(embeddings):
         seek(Z, songs=SONGS[1:])
     with pytest.raises(ValueError, match="n_neighbors=20 is too many"):
         seek(Z, n_neighbors=20)
-    with pytest.raises(ValueError, match="'learned': y holds 1 only"):
+    with pytest.raises(ValueError, match="'learned': singers holds 1 only"):
         seek(Z, np.ones(20, dtype=int))
     with pytest.raises(ValueError, match="crossed=True .* give songs"):
         seek(Z, crossed=True)

@@ -135,8 +135,8 @@ def test_same_seed_same_report_and_a_table(rng):
     ("wrong", "message"),
     [
         (dict(Z=np.full((6, 2), np.nan)), "6 of 6 embeddings"),
-        (dict(songs=[0, 1]), "songs holds 2 labels for 6 samples"),
-        (dict(singers=[0, 1]), "singers holds 2 labels for 6 samples"),
+        (dict(songs=[0, 1]), "songs holds 2 labels for 6 recordings"),
+        (dict(singers=[0, 1]), "singers holds 2 labels for 6 recordings"),
         (dict(singers=["Ann"] * 6), "singers holds 'Ann' only"),
         (dict(songs=["a"] * 6), "songs holds 'a' only"),
         (dict(songs=range(6)), "no song has two singers"),

@@ -185,7 +185,7 @@ def test_distances_are_squared_and_scores_negated(rng):
         (dict(exclude_groups=[0] * 6), "no target trials"),
         (dict(recordings=["a.wav"] * 6), "no target trials"),
         (dict(recordings=["a.wav"]), "recordings holds 1 entries for 6 samples"),
-        (dict(songs=[1, 2]), "songs holds 2 labels for 6 samples"),
+        (dict(songs=[1, 2]), "songs holds 2 labels for 6 recordings"),
         (dict(gender=list("fmmmmm")), "singer 'a' two genders"),
         (dict(n_targets=4), "there are 3 targets, too few"),
         (dict(n_nontargets=13), "there are 12 nontargets, too few"),

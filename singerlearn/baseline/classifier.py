@@ -3,16 +3,11 @@
 import numpy as np
 from sklearn.base import ClassifierMixin, clone, config_context
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    check_consistent_length,
-    column_or_1d,
-    has_fit_parameter,
-)
+from sklearn.utils.validation import _check_sample_weight, has_fit_parameter
 
 from singerlearn.baseline.clips import OverClips, stack_clips, unstack_clips
 from singerlearn.features import HandcraftedFeatures
+from singerlearn.labels import encode_singers
 
 
 class ClipClassifier(ClassifierMixin, OverClips):
@@ -86,9 +81,8 @@ class ClipClassifier(ClassifierMixin, OverClips):
             or if the inner classifier takes no weights but some are given.
         """
         clips, n_clips = stack_clips(X)
-        y = column_or_1d(y, warn=True)
-        check_consistent_length(n_clips, y, sample_weight)
-        check_classification_targets(y)
+        names, codes = encode_singers(y, len(n_clips), at_least=1)
+        y = names[codes]
         estimator = _svm() if self.estimator is None else clone(self.estimator)
         weights = {}
         if sample_weight is not None:

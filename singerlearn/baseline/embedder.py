@@ -3,9 +3,9 @@
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 from sklearn.pipeline import make_pipeline
-from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from singerlearn.baseline.clips import OverClips, stack_clips, unstack_clips
+from singerlearn.labels import encode_singers
 
 
 class ClipEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OverClips):
@@ -72,9 +72,8 @@ class ClipEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OverClips)
         """
         clips, n_clips = stack_clips(X)
         if y is not None:
-            y = column_or_1d(y, warn=True)
-            check_consistent_length(n_clips, y)
-            y = np.repeat(y, n_clips)
+            names, codes = encode_singers(y, len(n_clips), at_least=1)
+            y = names[codes.repeat(n_clips)]
         elif self.estimator is None:
             raise ValueError(
                 "discriminant analysis learns from singers: fit(X, y) with the singer "

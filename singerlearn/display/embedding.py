@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from singerlearn.display.axes import N_LOOKS, given_or_new_grid, look
-from singerlearn.metrics.validation import check_embeddings, check_labels
+from singerlearn.labels import encode_labels
+from singerlearn.metrics.validation import check_embeddings
 
 
 class Projection(NamedTuple):
@@ -211,7 +212,7 @@ def _unit(Z):
 
 def _labels_of_points(y, what, n_recordings, n_chunks):
     """Return each point's label; that of its recording, if it is a chunk."""
-    labels, codes = check_labels(y, what, n_recordings)
+    labels, codes = encode_labels(y, what, n_recordings)
     return labels[codes if n_chunks is None else np.repeat(codes, n_chunks)]
 
 

@@ -6,9 +6,9 @@ import numpy as np
 
 from singerlearn.display.axes import COLORS, given_or_new_grid
 from singerlearn.display.embedding import check_named, naming_embedding
+from singerlearn.labels import encode_groupings, encode_labels
 from singerlearn.metrics import SongEffectReport, leave_one_out_knn
 from singerlearn.metrics.neighbours import chance_accuracy
-from singerlearn.metrics.validation import check_groupings, check_labels
 
 
 class KNNDisplay:
@@ -85,22 +85,25 @@ class KNNDisplay:
         check_named(embeddings)
         if crossed and songs is None:
             raise ValueError("crossed=True leaves out neighbours by song: give songs")
-        wanted = {"singers": (singers, songs), "songs": (songs, singers)}
+        wanted = {"singers": (singers, songs)}
+        if songs is not None:
+            wanted["songs"] = songs, singers
+        for name, Z in embeddings.items():
+            with naming_embedding(name):
+                for what, (labels, _) in wanted.items():
+                    encode_labels(labels, what, len(Z), at_least=2)
         counts = np.atleast_1d(n_neighbors).tolist()
         accuracies, chance = {}, {}
         for what, (labels, others) in wanted.items():
-            if labels is None:
-                continue
             groups = others if crossed else None
             accuracies[what] = {}
             for name, Z in embeddings.items():
                 with naming_embedding(name):
-                    check_labels(labels, what, len(Z))
                     accuracies[what][name] = leave_one_out_knn(
                         Z, labels, n_neighbors=counts, exclude_groups=groups
                     )
-            codes = check_labels(labels, what)[1]
-            chance[what] = chance_accuracy(codes, check_groupings(groups, len(codes)))
+            _, codes = encode_labels(labels, what)
+            chance[what] = chance_accuracy(codes, encode_groupings(groups, len(codes)))
         return cls(accuracies, chance=chance, crossed=crossed)
 
     @classmethod

@@ -5,12 +5,9 @@ from numbers import Integral
 
 import numpy as np
 
+from singerlearn.labels import encode_groupings, encode_labels
 from singerlearn.metrics.trials import Trials, check_gender, identities
-from singerlearn.metrics.validation import (
-    check_both_kinds,
-    check_groupings,
-    check_labels,
-)
+from singerlearn.metrics.validation import check_both_kinds
 
 
 def make_trials(
@@ -91,14 +88,14 @@ def make_trials(
     """
     from sklearn.utils import check_random_state  # a slow import
 
-    labels, singer = check_labels(singers, "singers")
+    labels, singer = encode_labels(singers, "singers")
     n_recordings = len(singer)
-    groupings = check_groupings(exclude_groups, n_recordings)
+    groupings = encode_groupings(exclude_groups, n_recordings)
     if recordings is not None:
         groupings = np.vstack([groupings, identities(recordings, n_recordings)])
     song_codes = gender_codes = np.zeros(n_recordings, dtype=np.intp)
     if songs is not None:
-        _, song_codes = check_labels(songs, "songs", n_recordings)
+        _, song_codes = encode_labels(songs, "songs", n_recordings)
     if gender is not None:
         gender_codes = check_gender(gender, labels, singer)
     song_shares = nontarget_same_song, target_same_song

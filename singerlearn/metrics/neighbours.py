@@ -5,11 +5,8 @@ from numbers import Integral
 
 import numpy as np
 
-from singerlearn.metrics.validation import (
-    check_embeddings,
-    check_groupings,
-    check_labels,
-)
+from singerlearn.labels import encode_groupings, encode_labels
+from singerlearn.metrics.validation import check_embeddings
 
 BLOCK = 256  # queries whose distances are held at once
 
@@ -109,11 +106,9 @@ def leave_one_out_predict(Z, y, *, n_neighbors=1, exclude_groups=None):
 def _search(Z, y, counts, exclude_groups):
     """Check everything; return labels, codes and the neighbours of every sample."""
     Z = check_embeddings(Z)
-    labels, codes = check_labels(y, "y", len(Z))
-    if len(labels) == 1:
-        raise ValueError(f"y holds {labels.item(0)!r} only; nothing to tell apart")
+    labels, codes = encode_labels(y, "y", len(Z), at_least=2)
     k = check_n_neighbors(counts, len(Z))
-    groupings = check_groupings(exclude_groups, len(Z))
+    groupings = encode_groupings(exclude_groups, len(Z))
     chance_accuracy(codes, groupings)  # refuses what nobody could answer
     return labels, codes, nearest(Z, k, groupings)
 
@@ -138,7 +133,7 @@ def nearest(Z, k, groupings):
     Z : ndarray of shape (n_samples, n_components)
     k : int
     groupings : ndarray of shape (n_groupings, n_samples), int
-        As `check_groupings` returns them.
+        As `encode_groupings` returns them.
 
     Returns
     -------

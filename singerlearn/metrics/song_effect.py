@@ -4,17 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from singerlearn.labels import encode_groupings, encode_labels
 from singerlearn.metrics.neighbours import (
     chance_accuracy,
     check_n_neighbors,
     nearest,
     vote,
 )
-from singerlearn.metrics.validation import (
-    check_embeddings,
-    check_groupings,
-    check_labels,
-)
+from singerlearn.metrics.validation import check_embeddings
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,18 +176,18 @@ def song_effect_report(
     from sklearn.utils import check_random_state  # a slow import
 
     Z = check_embeddings(Z)
-    singer_labels, singer = check_labels(singers, "singers", len(Z))
-    song_labels, song = check_labels(songs, "songs", len(Z))
+    singer_labels, singer = encode_labels(singers, "singers", len(Z), at_least=2)
+    song_labels, song = encode_labels(songs, "songs", len(Z), at_least=2)
     _check_design(singer_labels, singer, song_labels, song)
     n_neighbors = tuple(np.atleast_1d(n_neighbors).tolist())
     k_max = check_n_neighbors(n_neighbors, len(Z))
     if n_permutations < 1:
         raise ValueError(f"n_permutations={n_permutations} must be at least 1")
-    anyone = check_groupings(None, len(Z))
-    other_songs = check_groupings(
+    anyone = encode_groupings(None, len(Z))
+    other_songs = encode_groupings(
         songs if exclude_groups is None else exclude_groups, len(Z)
     )
-    other_singers = check_groupings(singers, len(Z))
+    other_singers = encode_groupings(singers, len(Z))
     rng = check_random_state(random_state)
 
     def effect(codes, within, groupings):
@@ -225,9 +222,6 @@ def song_effect_report(
 
 def _check_design(singer_labels, singer, song_labels, song):
     """Refuse a design in which what is the singer and what the song cannot be told."""
-    for name, labels in (("singers", singer_labels), ("songs", song_labels)):
-        if len(labels) == 1:
-            raise ValueError(f"{name} holds {labels.item(0)!r} only; two are needed")
     n_sung = len(np.unique(np.stack([singer, song]), axis=1).T)
     for n_labels, what in (
         (len(singer_labels), "no singer sings two songs"),
@@ -247,7 +241,7 @@ def _permute(codes, within, rng):
 
 def _same_song_impostors(Z, singer, song):
     """Return how often the nearest is another singer with the same song; by chance."""
-    first = nearest(Z, 1, check_groupings(None, len(Z)))[:, 0]
+    first = nearest(Z, 1, encode_groupings(None, len(Z)))[:, 0]
     found = (singer[first] != singer) & (song[first] == song)
     _, sung, n_sung = np.unique(
         np.stack([singer, song]), axis=1, return_inverse=True, return_counts=True

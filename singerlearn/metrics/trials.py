@@ -5,11 +5,8 @@ import os
 
 import numpy as np
 
-from singerlearn.metrics.validation import (
-    check_both_kinds,
-    check_embeddings,
-    check_labels,
-)
+from singerlearn.labels import encode_labels
+from singerlearn.metrics.validation import check_both_kinds, check_embeddings
 
 
 class Trials:
@@ -54,7 +51,7 @@ class Trials:
     """
 
     def __init__(self, pairs, singers, *, songs=None, gender=None, recordings=None):
-        labels, codes = check_labels(singers, "singers")
+        labels, codes = encode_labels(singers, "singers")
         self._n_recordings = n_recordings = len(codes)
         self.pairs = _check_pairs(pairs, n_recordings)
         self.singers = labels[codes][self.pairs]
@@ -62,7 +59,7 @@ class Trials:
         check_both_kinds(self.is_target.sum(), (~self.is_target).sum())
         self.same_song = self.same_gender = None
         if songs is not None:
-            self.same_song = self._share(check_labels(songs, "songs", n_recordings)[1])
+            self.same_song = self._share(encode_labels(songs, "songs", n_recordings)[1])
         if gender is not None:
             gender = check_gender(gender, labels, codes)
             self.same_gender = self._share(gender)
@@ -176,7 +173,7 @@ def _check_pairs(pairs, n_recordings):
 
 def check_gender(gender, labels, singer):
     """Return each recording's gender as a code; a singer has one."""
-    _, codes = check_labels(gender, "gender", len(singer))
+    _, codes = encode_labels(gender, "gender", len(singer))
     combined = np.unique(np.stack([singer, codes]), axis=1)[0]
     if len(combined) > len(labels):
         twice = labels.item(combined[:-1][np.diff(combined) == 0][0])

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from singerlearn.metrics.validation import check_labels
+from singerlearn.labels import as_entries, encode_labels
 
 
 class Interval(NamedTuple):
@@ -216,7 +216,7 @@ def compare_models(scores_a, scores_b, *, n_train, n_test, confidence=0.95):
 
 def _check_groups(groups, lengths):
     """Return groups as codes of shape (n_samples, 1 or 2), and their number."""
-    groups = np.asarray(groups)
+    groups = as_entries(groups)
     if groups.ndim not in (1, 2) or groups.ndim == 2 and groups.shape[1] != 2:
         raise ValueError(
             f"groups has shape {groups.shape} but holds one label a sample, or two a "
@@ -224,11 +224,9 @@ def _check_groups(groups, lengths):
         )
     if not lengths or set(lengths) != {len(groups)}:
         raise ValueError(f"groups holds {len(groups)} samples, the arrays {lengths}")
-    labels, codes = check_labels(groups.ravel(), "groups")
-    if len(labels) == 1:
-        raise ValueError(
-            f"groups holds {labels.item(0)!r} only; an interval needs two or more"
-        )
+    for singers in groups.reshape(len(groups), -1).T:
+        encode_labels(singers, "groups")  # an error counts trials, not their singers
+    labels, codes = encode_labels(groups.ravel(), "groups", at_least=2)
     return codes.reshape(len(groups), -1), len(labels)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from singerlearn.audio import check_recordings, naming, survey
-from singerlearn.model_selection.labels import check_groupings, check_labels
+from singerlearn.labels import as_groupings, encode_labels
 
 
 @dataclass(frozen=True)
@@ -135,11 +135,10 @@ def audit_split(
     >>> audit.songs.shared
     ['y']
     """
+    singers = _listed(singers, "singers")
     n = len(singers)
     train, test = _positions(train, "train", n), _positions(test, "test", n)
-    singers = check_labels(singers, "singers", n).tolist()
-    groupings = [] if songs is None else check_groupings(songs, "songs", n)
-    groupings = [labels.tolist() for labels in groupings]
+    groupings = [_listed(labels, "songs", n) for labels in as_groupings(songs)]
     if len(groupings) > 1:
         songs = list(zip(*groupings, strict=True))
     else:
@@ -164,6 +163,12 @@ def audit_split(
         audio=None if fingerprints is None else overlap(fingerprints),
         copies=[] if fingerprints is None else _copies(train, test, fingerprints),
     )
+
+
+def _listed(labels, name, n=None):
+    """Return labels as a list, one a recording."""
+    distinct, codes = encode_labels(labels, name, n)
+    return distinct[codes].tolist()
 
 
 def _positions(side, name, n):

@@ -4,12 +4,12 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.model_selection import BaseCrossValidator, GroupKFold
-from sklearn.utils import check_random_state, indexable
+from sklearn.utils import check_random_state
 
-from singerlearn.model_selection.labels import check_groupings, check_labels
+from singerlearn.labels import encode_groupings, encode_labels
 
 _NESTED = (
-    "; inside another cross-validation, which splits a part of them, labels travel as "
+    "inside another cross-validation, which splits a part of them, labels travel as "
     "groups"
 )
 
@@ -67,8 +67,7 @@ class SingerFolds(BaseCrossValidator):
         train, test : ndarray of int
             Positions in X, ascending.
         """
-        X, y = indexable(X, y)
-        names, singers = np.unique(check_labels(y, "y", len(X)), return_inverse=True)
+        names, singers = encode_labels(y, "y", len(X))
         counts = np.bincount(singers)
         few = np.flatnonzero(counts < self.n_splits)
         if len(few):
@@ -120,7 +119,6 @@ default=None
         train, test : ndarray of int
             Positions in X, ascending. Some recordings may be on neither side.
         """
-        X, y, groups = indexable(X, y, groups)
         tests, groupings = self._plan(len(X), y, groups)
         splits = []
         for test in tests:
@@ -134,10 +132,10 @@ default=None
                     "fewer groupings"
                 )
             splits.append((np.flatnonzero(train), np.flatnonzero(test)))
-        self._check(splits, y)
+        self._check(splits, y, len(X))
         yield from splits
 
-    def _check(self, splits, y):
+    def _check(self, splits, y, n):
         """Refuse splits that ask for too much; by default there are none."""
 
 
@@ -192,12 +190,12 @@ class NewSongFolds(_ApartFolds):
         fold = _assign(_cross(songs), self.n_splits, "songs", self)
         return [fold == i for i in range(self.n_splits)], songs
 
-    def _check(self, splits, y):
+    def _check(self, splits, y, n):
         if y is None:
             return
-        y = np.asarray(y)
+        names, singers = encode_labels(y, "y", n)
         for i, (train, test) in enumerate(splits):
-            unheard = np.setdiff1d(y[test], y[train])
+            unheard = names[np.setdiff1d(singers[test], singers[train])]
             if len(unheard):
                 raise ValueError(
                     f"split {i} of {len(splits)} tests {len(unheard)} singers of whom "
@@ -338,7 +336,7 @@ def _encode_songs(songs, groups, n):
             "no songs: pass them to the splitter (songs=...), or as groups to split"
         )
     name, labels = ("groups", groups) if songs is None else ("songs", songs)
-    return np.array([_encode(g) for g in check_groupings(labels, name, n, _NESTED)])
+    return encode_groupings(labels, n, name, _NESTED)
 
 
 def _encode_singers(singers, otherwise, n):
@@ -346,11 +344,7 @@ def _encode_singers(singers, otherwise, n):
     if singers is None and otherwise is None:
         raise ValueError("no singers: pass them to the splitter, or as y")
     name, labels = ("y", otherwise) if singers is None else ("singers", singers)
-    return _encode(check_labels(labels, name, n, _NESTED))
-
-
-def _encode(labels):
-    return np.unique(labels, return_inverse=True)[1]
+    return encode_labels(labels, name, n, remedy=_NESTED)[1]
 
 
 def _cross(groupings):
