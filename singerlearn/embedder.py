@@ -1,5 +1,6 @@
 """A space of voices: a network over Mel chunks as a scikit-learn transformer."""
 
+import inspect
 from functools import partial
 from numbers import Integral, Real
 from pathlib import Path
@@ -395,7 +396,16 @@ class SingerEmbedder(
 
     def _criterion(self, n_singers):
         """Return the loss over so many singers, to be made with the net."""
-        options = {}
+        loss, given, options = LOSSES[self.loss], self.loss_params or {}, {}
+        # The shape, which has no default, is not for the user to give.
+        parameters = inspect.signature(loss).parameters.values()
+        takes = [p.name for p in parameters if p.default is not p.empty]
+        unknown = [repr(name) for name in given if name not in takes]
+        if unknown:
+            raise ValueError(
+                f"loss_params has {', '.join(unknown)}, but loss={self.loss!r} takes "
+                + " and ".join(map(repr, takes))
+            )
         if self.loss in ("contrastive", "triplet"):
             options = dict(margin=self.margin)
         elif self.loss == "margin-softmax":
@@ -403,7 +413,7 @@ class SingerEmbedder(
                 n_singers, self.stretches, self.synthetic_singers
             )
             options = dict(n_components=self.n_components, n_singers=n_singers)
-        return partial(LOSSES[self.loss], **options | (self.loss_params or {}))
+        return partial(loss, **options | given)
 
     def _restore(self, card):
         """Make what `fit` makes of a pretrained network."""

@@ -533,6 +533,16 @@ ONE_OF_C = list("aaaabbbb") + ["c"]
         ),
         (list("aaaabbbbb"), {"loss": "cosine"}, "'loss' parameter"),
         (list("aaaabbbbb"), {"margin": 0}, "'margin' parameter"),
+        (
+            list("aaaabbbbb"),
+            {"loss_params": {"foo": 1}},
+            "loss_params has 'foo', but loss='contrastive' takes 'margin'",
+        ),
+        (
+            list("aaaabbbbb"),
+            {"loss": "margin-softmax", "loss_params": {"scale": 9, "n_singers": 2}},
+            "has 'n_singers', but loss='margin-softmax' takes 'angle' and 'scale'",
+        ),
         (list("aaaabbbbb"), {"n_components": 0}, "'n_components' parameter"),
         (list("aaaabbbbb"), {"batch_size": 1}, "'batch_size' parameter"),
         (list("aaaabbbbb"), {"partners_from": "songs"}, "'partners_from' parameter"),
