@@ -80,8 +80,8 @@ class SingerEmbedder(
     early_stopping : bool, default=False
         Whether to stop when the loss of validation recordings no longer improves, and
         to restore the best weights. Those are of the validation singers if `fit` gets
-        such; else one recording at random of each singer who can spare it, who keeps
-        two whatever `partners_from`, and their chunks' partners may be of the
+        such; else one recording at random of each singer who can spare it and keep two
+        to be compared, whatever `partners_from`; their chunks' partners may be of the
         recordings that are trained on. Partners are the same in every epoch, so that
         epochs compare.
     check_every, patience, min_improvement, callbacks, verbose
