@@ -267,7 +267,9 @@ class Fitted(BaseEstimator):
         net = SingerNet(
             n_bands, 64, 2, filters=(4, 8), dense=(), aggregation=aggregation
         )
-        self.net_ = SimpleNamespace(module_=net, module__filters=(4, 8))
+        self.net_ = SimpleNamespace(
+            module_=net, module__filters=(4, 8), module__aggregation=aggregation
+        )
         self.n_features_in_ = n_bands
         self.front_end_ = front_end
 
@@ -275,8 +277,9 @@ class Fitted(BaseEstimator):
         raise NotImplementedError
 
 
-def test_the_template_scores_a_frame_as_attention_does(rng):
-    estimator = Fitted()
+@pytest.mark.parametrize("aggregation", ["attention", "attentive-statistics"])
+def test_the_template_scores_a_frame_as_attention_does(rng, aggregation):
+    estimator = Fitted(aggregation=aggregation)
     display = FrequencyTemplateDisplay.from_estimator(estimator)
     assert display.template.shape == (8, 24) and display.bands_each == 4
     chunk = torch.from_numpy(rng.uniform(0, 60, (1, 96, 64)).astype(np.float32))
@@ -334,7 +337,8 @@ def test_the_template_of_a_fitted_embedder(singers):
     assert display.ax_.get_ylabel() == "frequency (Hz)"
 
 
-@pytest.mark.parametrize("aggregation", ["average", "max"])
-def test_without_attention_there_is_no_template(aggregation):
-    with pytest.raises(ValueError, match=f"'attention' has .* has '{aggregation}'"):
+@pytest.mark.parametrize("aggregation", ["average", "max", "self-attention"])
+def test_without_a_template_that_is_said(aggregation):
+    message = f"'attention' or 'attentive-statistics' has .* has '{aggregation}'"
+    with pytest.raises(ValueError, match=message):
         FrequencyTemplateDisplay.from_estimator(Fitted(aggregation=aggregation))

@@ -49,8 +49,8 @@ class AttentionDisplay:
 
         Parameters
         ----------
-        estimator : SingerNetClassifier
-            Fitted with ``aggregation="attention"``.
+        estimator : SingerNetClassifier or SingerEmbedder
+            Fitted with an attention.
         chunks : Chunks
             One recording, chunked: ``MelChunker().transform([recording])[0]``.
         index : int, default=0
@@ -178,7 +178,7 @@ class FrequencyTemplateDisplay:
         Parameters
         ----------
         estimator : SingerNetClassifier or SingerEmbedder
-            Fitted with ``aggregation="attention"``.
+            Fitted with ``aggregation="attention"`` or ``"attentive-statistics"``.
 
         Returns
         -------
@@ -187,7 +187,7 @@ class FrequencyTemplateDisplay:
         Raises
         ------
         ValueError
-            If the estimator has no attention.
+            If the estimator has no such attention.
         """
         from sklearn.utils.validation import check_is_fitted
 
@@ -196,8 +196,9 @@ class FrequencyTemplateDisplay:
         w = getattr(net.module_.aggregate, "w", None)
         if w is None:
             raise ValueError(
-                "only a network with aggregation='attention' has a frequency template; "
-                f"this one has {type(net.module_.aggregate).__name__.lower()!r}"
+                "only a network with aggregation='attention' or "
+                "'attentive-statistics' has a frequency template; this one has "
+                f"{net.module__aggregation!r}"
             )
         template = w.detach().cpu().numpy().reshape(net.module__filters[-1], -1)
         # Pools halve the bands and round down.
