@@ -51,7 +51,7 @@ def dataset_of(singers, with_songs):
     return make_dataset(n_chunks, who, songs if with_songs else None)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(SINGERS, st.booleans(), st.integers(0, 99))
 def test_pairs_keep_their_promises(singers, with_songs, seed):
     dataset = dataset_of(singers, with_songs)
@@ -66,7 +66,7 @@ def test_pairs_keep_their_promises(singers, with_songs, seed):
     assert (apart[a] != apart[b])[same].all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(SINGERS, st.booleans(), st.integers(0, 99))
 def test_batches_of_singers_keep_their_promises(singers, with_songs, seed):
     dataset = dataset_of(singers, with_songs)
@@ -89,7 +89,7 @@ def test_every_fitting_partner_is_drawn_equally_often(dataset):
     who = dataset.targets.numpy()[dataset.recording]
     song = dataset.songs[dataset.recording]
     drawn = np.zeros((len(dataset), len(dataset)))
-    for _ in range(1000):
+    for _ in range(600):
         np.add.at(drawn, tuple(pairs(batches).T), 1)
     # By loops: what may meet, and how often a chunk's partner is this one.
     for a in range(len(dataset)):
@@ -97,7 +97,7 @@ def test_every_fitting_partner_is_drawn_equally_often(dataset):
             [b for b in range(len(dataset)) if who[b] == who[a] and song[b] != song[a]],
             [b for b in range(len(dataset)) if who[b] != who[a]],
         ):
-            assert_allclose(drawn[a, fits] / 500, 1 / len(fits), atol=0.07)
+            assert_allclose(drawn[a, fits] / 300, 1 / len(fits), atol=0.1)
             drawn[a, fits] = 0
     assert not drawn.any()
 
