@@ -174,7 +174,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", help="recordings as <singer>/<recording>")
     parser.add_argument("--output", type=Path, default=Path("demo_output"))
-    parser.add_argument("--max-epochs", type=int, default=16)
+    parser.add_argument("--max-epochs", type=int, default=24)
     arguments = parser.parse_args()
 
     data = load(arguments.folder)
