@@ -13,10 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 import singerlearn
 from singerlearn.features import CQTChunker, MelChunker
 
-SHIPPED = Path(__file__).parent / "encoders"
 WEIGHTS, CARD = "weights.safetensors", "card.json"
-
-
 CHUNKERS = {"mel": MelChunker, "cqt": CQTChunker}
 # What a card keeps of an estimator's parameters: those that the weights depend on.
 KEPT = (
@@ -30,7 +27,7 @@ class PretrainedMixin:
     """Estimators that can be had fitted, and be kept for others."""
 
     @classmethod
-    def from_pretrained(cls, pretrained="synthetic", **parameters):
+    def from_pretrained(cls, pretrained, **parameters):
         """Return an embedder that was trained before.
 
         It embeds recordings at once. `fit` trains it further, on singers of your own,
@@ -38,10 +35,8 @@ class PretrainedMixin:
 
         Parameters
         ----------
-        pretrained : str or Path, default="synthetic"
-            A folder that `save_pretrained` wrote, or the name of one that comes with
-            the library: "synthetic" was trained on synthetic singers alone, so that no
-            recording's licence binds it.
+        pretrained : str or Path
+            A folder that `save_pretrained` wrote.
         **parameters
             What shall differ: of the training, say, or the device.
 
@@ -96,7 +91,7 @@ def read_card(pretrained):
     Parameters
     ----------
     pretrained : str or Path
-        A folder, or the name of one that comes with the library.
+        Its folder.
 
     Returns
     -------
@@ -108,8 +103,13 @@ def read_card(pretrained):
     FileNotFoundError
         If there is no such network.
     """
-    folder = _find(pretrained)
-    return json.loads((folder / CARD).read_text(encoding="utf-8"))
+    card = Path(pretrained) / CARD
+    if not card.is_file():
+        raise FileNotFoundError(
+            f"no pretrained network {str(pretrained)!r}: a folder with {CARD} is "
+            "needed, as save_pretrained writes it"
+        )
+    return json.loads(card.read_text(encoding="utf-8"))
 
 
 def load_weights(module, pretrained):
@@ -122,7 +122,7 @@ def load_weights(module, pretrained):
     """
     from safetensors.torch import load_file
 
-    weights = load_file(_find(pretrained) / WEIGHTS)
+    weights = load_file(Path(pretrained) / WEIGHTS)
     own = {name: tuple(value.shape) for name, value in module.state_dict().items()}
     differ = [
         name
@@ -148,15 +148,3 @@ def save(module, card, folder):
     save_file(weights, folder / WEIGHTS)
     text = json.dumps(card, indent=1, ensure_ascii=False)
     (folder / CARD).write_text(text + "\n", encoding="utf-8")
-
-
-def _find(pretrained):
-    """Return the folder of a pretrained network."""
-    shipped = sorted(card.parent.name for card in SHIPPED.glob(f"*/{CARD}"))
-    folder = SHIPPED / pretrained if pretrained in shipped else Path(pretrained)
-    if not (folder / CARD).is_file():
-        raise FileNotFoundError(
-            f"no pretrained network {str(pretrained)!r}: neither a folder with {CARD} "
-            f"nor one of the library's ({', '.join(shipped) or 'none'})"
-        )
-    return folder
