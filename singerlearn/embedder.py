@@ -1,6 +1,5 @@
 """A space of voices: a network over Mel chunks as a scikit-learn transformer."""
 
-import inspect
 from functools import partial
 from numbers import Integral, Real
 from pathlib import Path
@@ -15,7 +14,7 @@ from singerlearn.batches import ChunkBatches
 from singerlearn.features import as_chunks
 from singerlearn.identities import count_identities
 from singerlearn.labels import encode_labels, encode_singers
-from singerlearn.nn.losses import LOSSES
+from singerlearn.nn.losses import LOSSES, criterion
 from singerlearn.partners import (
     PairBatches,
     SingerBatches,
@@ -396,31 +395,23 @@ class SingerEmbedder(
         return tags
 
     def _criterion(self, n_singers):
-        """Return the loss over so many singers, to be made with the net."""
-        loss, given, options = LOSSES[self.loss], self.loss_params or {}, {}
-        # The shape, which has no default, is not for the user to give.
-        parameters = inspect.signature(loss).parameters.values()
-        takes = [p.name for p in parameters if p.default is not p.empty]
-        unknown = [repr(name) for name in given if name not in takes]
-        if unknown:
-            raise ValueError(
-                f"loss_params has {', '.join(unknown)}, but loss={self.loss!r} takes "
-                + " and ".join(map(repr, takes))
-            )
-        if self.loss in ("contrastive", "triplet"):
-            options = dict(margin=self.margin)
-        elif self.loss == "margin-softmax":
-            n_singers = count_identities(
+        """Return the loss over so many recorded singers, to be made with the net."""
+        return criterion(
+            self.loss,
+            self.loss_params or {},
+            margin=self.margin,
+            n_components=self.n_components,
+            n_singers=count_identities(
                 n_singers, self.stretches, self.synthetic_singers
-            )
-            options = dict(n_components=self.n_components, n_singers=n_singers)
-        return partial(loss, **options | given)
+            ),
+        )
 
     def _restore(self, card):
         """Make what `fit` makes of a pretrained network."""
         self._validate_params()
-        criterion = self._criterion(n_singers=1)
-        self._restore_net(card, self.pretrained, self.n_components, criterion)
+        self._restore_net(
+            card, self.pretrained, self.n_components, self._criterion(n_singers=1)
+        )
 
     def _recordings_of(self, validation_singers, names, codes):
         """Return the indices of the validation singers' recordings."""

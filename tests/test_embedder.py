@@ -542,6 +542,11 @@ ONE_OF_C = list("aaaabbbb") + ["c"]
         ),
         (
             list("aaaabbbbb"),
+            {"loss_params": {"margin": "wide"}},
+            "loss_params has margin='wide', which is no number",
+        ),
+        (
+            list("aaaabbbbb"),
             {"loss": "margin-softmax", "loss_params": {"scale": 9, "n_singers": 2}},
             "has 'n_singers', but loss='margin-softmax' takes 'angle' and 'scale'",
         ),

@@ -6,7 +6,10 @@ directions of embeddings count for it: they are to be brought to length 1 before
 are compared. A parameter with which the loss means nothing raises ValueError.
 """
 
+import inspect
 import math
+from functools import partial
+from numbers import Real
 
 import torch
 from torch import nn
@@ -193,3 +196,41 @@ LOSSES = {
     "margin-softmax": MarginSoftmax,
     "supervised-contrastive": SupervisedContrastive,
 }
+
+
+def criterion(loss, loss_params, **known):
+    """Return what makes a loss of its name, when the net is made.
+
+    Parameters
+    ----------
+    loss : str
+        One of `LOSSES`.
+    loss_params : dict of str to float
+        What the user gives: parameters that have a default.
+    **known
+        What else is known, ``margin``, ``n_components`` and ``n_singers``; a loss gets
+        what it takes of it.
+
+    Returns
+    -------
+    callable that returns a torch.nn.Module
+
+    Raises
+    ------
+    ValueError
+        If the loss has no such parameter, or its value is no number.
+    """
+    parameters = inspect.signature(LOSSES[loss]).parameters
+    # The shape, which has no default, is not for the user to give.
+    takes = [name for name, p in parameters.items() if p.default is not p.empty]
+    unknown = [repr(name) for name in loss_params if name not in takes]
+    if unknown:
+        raise ValueError(
+            f"loss_params has {', '.join(unknown)}, but loss={loss!r} takes "
+            + " and ".join(map(repr, takes))
+        )
+    for name, value in loss_params.items():
+        if not isinstance(value, Real):
+            raise ValueError(f"loss_params has {name}={value!r}, which is no number")
+    known = {name: value for name, value in known.items() if name in parameters}
+    return partial(LOSSES[loss], **known | loss_params)
