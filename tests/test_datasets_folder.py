@@ -195,6 +195,14 @@ def test_a_table_in_another_encoding_says_what_to_do(root):
         load_folder(root, metadata="table.csv")
 
 
+@pytest.mark.parametrize("cell", ['"Hello', '"Hello" again', '"' + "o" * 200_000])
+def test_a_quotation_mark_that_stays_open_swallows_no_rows(root, cell):
+    rows = ["ann/hello.wav,ann,Hi", f"ann b/hello.wav,ann b,{cell}", "gone.wav,bob,Ho"]
+    (root / "table.csv").write_text("\n".join(["path,singer,song", *rows]))
+    with pytest.raises(ValueError, match=r"table.csv', row 3: .*close the quotation"):
+        load_folder(root, metadata="table.csv")
+
+
 def test_a_missing_table_is_named(root):
     with pytest.raises(FileNotFoundError, match=r"no table 'gone.csv'"):
         load_folder(root, metadata="gone.csv")

@@ -59,7 +59,8 @@ def read_header(table, columns, *, needed):
     Raises
     ------
     ValueError
-        If a needed column is missing, or the table is not in UTF-8.
+        If a needed column is missing, a quotation mark is not closed, or the table is
+        not in UTF-8.
     """
     try:
         # utf-8-sig: spreadsheets put a byte order mark in front.
@@ -71,7 +72,8 @@ def read_header(table, columns, *, needed):
     fewest_missing = needed
     # The header tells the delimiter more surely than csv.Sniffer guesses it.
     for delimiter in ",;\t":
-        header, *body = [*csv.reader(StringIO(text), delimiter=delimiter)] or [[]]
+        lines = StringIO(text)
+        header = next(csv.reader(lines, delimiter=delimiter), [])
         header = [name.strip().lower() for name in header]
         found = {
             ours: next(name for name in map(str.lower, theirs) if name in header)
@@ -80,7 +82,7 @@ def read_header(table, columns, *, needed):
         }
         missing = [name for name in needed if name not in found]
         if not missing:
-            return header, found, body
+            return header, found, _read_body(table, lines, delimiter)
         fewest_missing = min(fewest_missing, missing, key=len)
     wanted = [" or ".join(map(repr, columns[name])) for name in fewest_missing]
     wanted = [f"({names})" if " or " in names else names for names in wanted]
@@ -89,6 +91,21 @@ def read_header(table, columns, *, needed):
         f"{text.partition(chr(10))[0]!r}; name the columns there, separated by commas, "
         "semicolons or tabs"
     )
+
+
+def _read_body(table, lines, delimiter):
+    """List the cells of each row; `lines` begin below the header."""
+    body = []
+    try:
+        # Not strict, an open quotation mark would swallow the rows that follow.
+        for cells in csv.reader(lines, delimiter=delimiter, strict=True):
+            body.append(cells)
+    except csv.Error as error:
+        raise ValueError(
+            f"{str(table)!r}, row {len(body) + 2}: {error}; close the quotation mark "
+            "that opens a cell there, and double those within it"
+        ) from error
+    return body
 
 
 def read_table(table, columns, *, needed, locate):
