@@ -63,12 +63,15 @@ def test_a_takes_name_tells_everything(root):
     assert "CC BY-NC-SA 4.0" in data.DESCR
 
 
-def test_a_table_tells_which_takes_are_cut_short(root):
-    (root / "metadata.csv").write_text(
-        "path,truncated\n"
-        "audio/03-02-04-01-01-02-01.flac,1\n"
-        "audio/03-02-04-02-01-01-01.flac,0\n"
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_a_table_tells_which_takes_are_cut_short(root, encoding, newline):
+    lines = (
+        "path,truncated",
+        "audio/03-02-04-01-01-02-01.flac,1",
+        "audio/03-02-04-02-01-01-01.flac,0",
     )
+    (root / "metadata.csv").write_bytes(newline.join(lines).encode(encoding))
     assert load_ravdess_song(root).truncated.tolist() == [False, True] + [False] * 4
     performances = load_ravdess_song(root, unit="performance")
     assert performances.truncated.tolist() == [True, False, False]
@@ -82,6 +85,12 @@ def test_returns_recordings_and_singers_as_scikit_learn_does(root):
 
 
 # Performances
+
+
+def test_folders_may_have_any_name(root):
+    (root / "Audio_Song_Actors_01-24").rename(root / "Lieder für später")
+    assert "Lieder für später" in load_ravdess_song(root).recordings[-1]
+    assert len(load_ravdess_song(root, unit="performance").recordings) == 3
 
 
 @pytest.mark.parametrize("n_jobs", [None, 2])
@@ -123,10 +132,13 @@ def test_performances_of_neutral_takes_alone_are_one_error(tmp_path):
         load_ravdess_song(tmp_path, unit="performance")
 
 
-def test_a_damaged_take_is_named(root):
+@pytest.mark.parametrize(
+    "content, fault", [(b"RIFF", "cannot be decoded"), (b"", r"empty \(0 bytes\)")]
+)
+def test_a_damaged_take_is_named(root, content, fault):
     path = root / "Audio_Song_Actors_01-24" / "Actor_02" / "03-02-04-01-01-01-02.wav"
-    path.write_bytes(b"RIFF")
-    with pytest.raises(ValueError, match="03-02-04-01-01-01-02.wav"):
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"03-02-04-01-01-01-02.wav.*{fault}"):
         load_ravdess_song(root, unit="performance")
 
 
