@@ -14,6 +14,9 @@ import pytest
 
 matplotlib.use("Agg")
 
+# The folders have a conftest each: looked through for doctests, they clash by name.
+collect_ignore_glob = ["*conftest.py"]
+
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
