@@ -1,0 +1,200 @@
+"""Files of any format are read to their end, or refused for what is wrong with them."""
+
+import os
+import sys
+
+import librosa
+import numpy as np
+import pytest
+import soundfile as sf
+from numpy.testing import assert_allclose, assert_array_equal
+
+from singerlearn.audio import load
+
+
+def write_with_pyav(path, channels, sampling_rate, codec, **options):
+    """Encode (n_channels, n_samples) with one of the codecs in PyAV's wheel."""
+    av = pytest.importorskip("av")
+    layout = {1: "mono", 2: "stereo"}[len(channels)]
+    with av.open(str(path), "w", options=options) as container:
+        stream = container.add_stream(codec, rate=sampling_rate, layout=layout)
+        frame = av.AudioFrame.from_ndarray(channels, format="fltp", layout=layout)
+        frame.sample_rate = sampling_rate
+        cut = av.AudioResampler(format="fltp", frame_size=1024)
+        for part in [*cut.resample(frame), *cut.resample(None), None]:
+            container.mux(stream.encode(part))
+
+
+def amplitude(y):
+    """Of a tone, in the middle of the recording."""
+    return np.sqrt(2 * np.mean(y[len(y) // 3 : -len(y) // 3] ** 2))
+
+
+# ----------------------------------------------------------------- good files
+
+
+@pytest.mark.parametrize("name", ["ravdess_song", "fsdd"])
+def test_real_files_are_what_librosa_loads(request, name):
+    for file in sorted(request.getfixturevalue(name).rglob("*.flac"))[::150]:
+        for rate in (22050, 16000):
+            expected, _ = librosa.load(file, sr=rate)
+            y = load(file, rate)
+            assert y.dtype == np.float32
+            assert len(y) in (len(expected), len(expected) - 1)  # librosa rounds up
+            assert_allclose(y, expected[: len(y)], atol=1e-6)
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "aiff", "ogg", "mp3"])
+@pytest.mark.parametrize("n_channels", [1, 2, 6])
+def test_files_of_any_format_are_decoded_and_averaged(
+    tmp_path, tone, suffix, n_channels
+):
+    if (suffix, n_channels) == ("mp3", 6):
+        pytest.skip("mp3 has at most two channels")
+    gains = np.linspace(1, 0.2, n_channels)
+    path = tmp_path / f"voice.{suffix}"
+    sf.write(path, np.outer(tone, gains), 44100)
+    y = load(path, 44100)
+    assert y.shape == tone.shape
+    tolerance = {"ogg": 0.05, "mp3": 0.02}.get(suffix, 1e-4)
+    assert_allclose(y, gains.mean() * tone, atol=tolerance)
+
+
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "DOUBLE"])
+def test_files_of_any_sample_type_have_the_same_scale(tmp_path, tone, subtype):
+    path = tmp_path / "voice.wav"
+    sf.write(path, tone, 44100, subtype=subtype)
+    assert_allclose(load(path, 44100), tone, atol=1 / 128)
+
+
+def test_a_path_may_be_of_any_type_and_spelling(tmp_path, tone, monkeypatch):
+    path = tmp_path / "Måneskin – 歌.WAV"
+    sf.write(path, tone, 44100, format="WAV")
+    expected = load(path)
+    assert_array_equal(load(str(path)), expected)
+    monkeypatch.chdir(tmp_path)
+    assert_array_equal(load(path.name), expected)
+    assert_array_equal(load(np.str_(path.name)), expected)
+
+
+@pytest.mark.parametrize(("codec", "suffix"), [("aac", "m4a"), ("aac", "aac")])
+def test_m4a_and_aac_are_decoded_by_pyav(tmp_path, tone, codec, suffix):
+    path = tmp_path / f"voice.{suffix}"
+    write_with_pyav(path, np.stack([tone, -0.5 * tone]), 44100, codec)
+    y = load(path, 22050)
+    assert y.dtype == np.float32
+    assert len(y) == pytest.approx(len(tone) / 2, abs=2048)  # the codec's padding
+    spectrum = np.abs(np.fft.rfft(y * np.hanning(len(y))))
+    assert np.argmax(spectrum) * 22050 / len(y) == pytest.approx(440, abs=1)
+    assert amplitude(y[11025:]) == pytest.approx(0.5 * 0.25, rel=0.1)
+
+
+def test_raw_aac_that_begins_quietly_is_whole(tmp_path, rng):
+    # FFmpeg guesses from the first bit rate that this lasts for ten times as long.
+    y = np.r_[np.zeros(3 * 44100), 0.3 * rng.randn(44100)].astype(np.float32)
+    path = tmp_path / "voice.aac"
+    write_with_pyav(path, y[None], 44100, "aac")
+    assert len(load(path, 44100)) == pytest.approx(len(y), abs=4096)
+
+
+def test_without_pyav_the_error_says_how_to_install_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)
+    path = tmp_path / "voice.m4a"
+    path.write_bytes(b"anything")
+    with pytest.raises(ValueError, match=r"pip install 'singerlearn\[m4a\]'"):
+        load(path)
+
+
+def test_a_flac_stream_of_unknown_length_is_whole(tmp_path, tone):
+    path = tmp_path / "voice.flac"
+    sf.write(path, tone, 44100)
+    expected = load(path)
+    data = bytearray(path.read_bytes())
+    data[21] &= 0xF0  # the number of samples, of 36 bits, in STREAMINFO
+    data[22:26] = bytes(4)
+    path.write_bytes(data)
+    assert_array_equal(load(path), expected)
+
+
+@pytest.mark.parametrize("size", [0xFFFFFFFF, 0x7FFFFFFF])
+def test_a_wav_written_to_a_pipe_is_whole(tmp_path, tone, size):
+    path = tmp_path / "voice.wav"
+    sf.write(path, tone, 44100)
+    expected = load(path)
+    data = path.read_bytes()
+    at = data.index(b"data") + 4
+    path.write_bytes(data[:at] + size.to_bytes(4, "little") + data[at + 4 :])
+    assert_array_equal(load(path), expected)
+
+
+# ------------------------------------------------------------------ bad files
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
+@pytest.mark.parametrize("suffix", ["wav", "aiff", "flac", "mp3", "m4a", "fast.m4a"])
+def test_a_file_cut_off_is_an_error(tmp_path, tone, suffix, share):
+    path = tmp_path / f"voice.{suffix}"
+    if path.suffix == ".m4a":  # with its index behind the samples, or before
+        order = {"movflags": "faststart"} if "fast" in suffix else {}
+        write_with_pyav(path, tone[None], 44100, "aac", **order)
+    else:
+        sf.write(path, tone, 44100)
+    load(path)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(share * len(data))])
+    with pytest.raises(ValueError, match=f"voice.{suffix}'.*cut off"):
+        load(path)
+
+
+def test_a_damaged_file_is_an_error(tmp_path, rng):
+    path = tmp_path / "voice.flac"
+    sf.write(path, 0.1 * rng.randn(60_000), 22050)
+    data = bytearray(path.read_bytes())
+    data[30_000:30_100] = bytes(100)
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match="voice.flac'.*damaged"):
+        load(path)
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "mp3", "m4a", "txt"])
+def test_what_is_no_audio_is_an_error(tmp_path, suffix):
+    path = tmp_path / f"letter.{suffix}"
+    path.write_text("My dear friend,\n" * 99)
+    with pytest.raises(ValueError, match=f"letter.{suffix}'.*no audio file"):
+        load(path)
+
+
+def test_a_picture_has_no_audio_stream(tmp_path):
+    av = pytest.importorskip("av")
+    path = tmp_path / "film.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=24)
+        stream.width = stream.height = 32
+        picture = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8))
+        container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    with pytest.raises(ValueError, match="no audio stream"):
+        load(path)
+
+
+def test_an_empty_file_a_folder_and_a_missing_file_are_told_apart(tmp_path):
+    empty = tmp_path / "empty.wav"
+    empty.touch()
+    with pytest.raises(ValueError, match=r"empty.wav'.*empty \(0 bytes\)"):
+        load(empty)
+    with pytest.raises(ValueError, match="is a folder"):
+        load(tmp_path)
+    with pytest.raises(FileNotFoundError, match="missing.wav'.*no such file.*looked"):
+        load(tmp_path / "missing.wav")
+    for no_path in ("", "kein Pfad", "a\0b", "x" * 5000):
+        with pytest.raises(FileNotFoundError, match="no such file"):
+            load(no_path)
+
+
+def test_an_unreadable_file_is_an_error(tmp_path, tone, monkeypatch):
+    path = tmp_path / "private.wav"
+    sf.write(path, tone, 44100)
+    # What the system answers, even where the tests run as the superuser.
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(ValueError, match="private.wav'.*permission denied"):
+        load(path)
