@@ -19,7 +19,7 @@ from singerlearn.datasets import (
     select_singers,
 )
 
-# What a collection of thousands cannot be read of is left out, with a warning.
+# Of thousands, rows and files that their loader finds at fault are left out, and told.
 LOADERS = {
     "damp": partial(load_damp, on_error="skip"),
     "damp-balanced": partial(load_damp_balanced, on_error="skip"),
@@ -208,6 +208,8 @@ def _read(arguments):
     """Read real recordings, and draw some of them if that is asked for."""
     kind, root = arguments.data, arguments.root
     if kind not in LOADERS:
+        if root is not None:
+            raise ValueError(f"is a folder itself; leave out --root {root}")
         is_ravdess = next(Path(kind).rglob("03-02-*"), None)
         kind, root = ("ravdess-song" if is_ravdess else "folder"), Path(kind)
     elif root is None:

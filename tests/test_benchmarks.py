@@ -211,6 +211,7 @@ def test_runs_go_on_in_a_folder_of_before(tmp_path):
         (("--data", "damp"), "--data damp: needs --root"),
         (("--data", "folder", "--root", "nowhere"), "no folder 'nowhere'"),
         (("--data", "synthetic", "--root", "x"), "leave out --root"),
+        (("--data", ".", "--root", "x"), "is a folder itself; leave out --root x"),
         (
             ("--data", "folder", "--root", "x", "--duration", 3),
             "synthetic singers only",
@@ -248,6 +249,81 @@ def test_recordings_are_drawn_from_a_folder(singers, tmp_path):
     )
     assert np.unique(drawn.singers, return_counts=True)[1].tolist() == [2, 2, 2]
     assert drawn.identity != whole.identity
+
+
+def test_of_damp_46_singers_are_drawn(monkeypatch, tmp_path):
+    import collection
+    from sklearn.utils import Bunch
+
+    names = [f"singer{i:02d}" for i in range(60)]
+    songs = [f"song{i}" for i in range(12)]
+    data = Bunch(
+        recordings=[f"{i}.m4a" for i in range(60 * 12)],
+        singers=np.repeat(names, 12),
+        songs=np.tile(songs, 60),
+        gender=np.repeat(["female", "male"], 30 * 12),
+    )
+    monkeypatch.setitem(collection.LOADERS, "damp", lambda root: data)
+    drawn = collection.load(asked(data="damp", root=tmp_path))
+    assert str(drawn) == "460 recordings of 46 singers"
+    assert (drawn.gender == "female").sum() == 230
+    few = collection.load(asked(data="damp", root=tmp_path, singers=4, recordings=3))
+    assert str(few) == "12 recordings of 4 singers"
+
+
+def test_a_front_end_hears_the_recordings_once(singers, tmp_path):
+    import collection
+
+    from singerlearn import CQTChunker, HandcraftedFeatures, MelChunker
+
+    recordings = singers.recordings[:2]
+    heard = collection.listen(recordings, tmp_path)
+    for name, front_end in (
+        ("mel", MelChunker()),
+        ("cqt", CQTChunker()),
+        ("clips", HandcraftedFeatures()),
+    ):
+        expected = front_end.fit_transform(recordings)
+        for found, own in zip(heard(name), expected, strict=True):
+            # Kept on disk, spectrograms are rounded.
+            np.testing.assert_allclose(np.asarray(found), np.asarray(own), atol=1e-3)
+        assert heard(name) is heard(name)
+    # Embeddings of chunks and of clips are parted into recordings by one count.
+    assert len({tuple(map(len, heard(name))) for name in ("mel", "clips")}) == 1
+
+
+def test_new_singers_are_drawn_as_in_all():
+    import singing_embedding
+    from collection import Collection
+
+    singers = np.repeat([f"actor{i:02d}" for i in range(1, 24)], 10)
+    gender = np.repeat(["male", "female"] * 11 + ["male"], 10)
+    songs = np.tile([f"song{i}" for i in range(10)], 23)
+    voices = Collection([None] * 230, singers, songs, gender, [songs], [])
+    drawn = set()
+    for seed in range(3):
+        (split,) = singing_embedding.new_singers(voices, 1, seed)
+        assert len(split.train) == 150 and len(split.test) == 80
+        assert not set(singers[split.train]) & set(singers[split.test])
+        assert (gender[split.test] == "female").sum() == 40
+        drawn.add(tuple(np.unique(singers[split.test])))
+    assert len(drawn) == 3
+
+
+def test_the_best_unit_makes_the_loss_least():
+    from embedding_measures import best_unit
+
+    from singerlearn.metrics import contrastive_loss
+
+    rng = np.random.default_rng(0)
+    is_target = np.arange(200) % 2 == 0
+    distances = rng.exponential(np.where(is_target, 20, 100))
+    units = np.geomspace(1e-4, 1, 400)
+    losses = [contrastive_loss(is_target, unit * distances) for unit in units]
+    found = best_unit(is_target, distances)
+    assert contrastive_loss(is_target, found * distances) <= min(losses) + 1e-6
+    # And whatever the unit, it is the same afterwards.
+    assert best_unit(is_target, 7 * distances) == pytest.approx(found / 7, rel=1e-2)
 
 
 def test_crossed_directions_share_neither_lyric_nor_melody(ravdess_song, tmp_path):
