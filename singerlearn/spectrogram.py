@@ -75,12 +75,14 @@ def log_mel(
     >>> spectrogram.shape, float(spectrogram.max())
     ((96, 44), 60.0)
     """
-    bands = _mel_parts(sampling_rate, n_fft, n_mels, fmin, fmax)
+    bands = mel_bands(sampling_rate, n_fft, n_mels, fmin, fmax)
     mel = []
-    for block in spectra(y, n_fft=n_fft, hop_length=hop_length):
-        # Real and imaginary parts lie side by side; `bands` adds their squares.
-        parts = block.view(np.float32)
-        mel.append(bands @ np.square(parts, out=parts).T)
+    for frames in _windowed(y, n_fft, hop_length):
+        # Transformed as columns: of rows, the sparse product would make columns first.
+        parts = rfft(frames.T, axis=0).view(np.float32)
+        # Columns are real and imaginary parts in turn, whose squares add up to power.
+        both = bands @ np.square(parts, out=parts)
+        mel.append(both[:, ::2] + both[:, 1::2])
     return decibels(np.concatenate(mel, axis=1), top_db)
 
 
@@ -104,6 +106,12 @@ def spectra(y, *, n_fft, hop_length, block_frames=64):
     block : ndarray of shape (block_frames, 1 + n_fft // 2), complex64
         The next columns of ``librosa.stft``, as rows.
     """
+    for frames in _windowed(y, n_fft, hop_length, block_frames):
+        yield rfft(frames, overwrite_x=True)
+
+
+def _windowed(y, n_fft, hop_length, block_frames=64):
+    """Yield the frames of a waveform, windowed, as rows: a block of them at a time."""
     y = _as_waveform(y)
     window = _hann(n_fft)
     before = n_fft // 2  # silence before the first sample, and after the last
@@ -115,8 +123,7 @@ def spectra(y, *, n_fft, hop_length, block_frames=64):
         samples = y[max(start, 0) : stop]
         if len(samples) < stop - start:
             samples = np.pad(samples, (max(-start, 0), max(stop - len(y), 0)))
-        frames = sliding_window_view(samples, n_fft)[::hop_length]
-        yield rfft(frames * window, overwrite_x=True)
+        yield sliding_window_view(samples, n_fft)[::hop_length] * window
 
 
 def _as_waveform(y):
@@ -134,12 +141,6 @@ def _hann(n):
 
 
 @lru_cache(maxsize=8)
-def _mel_parts(*parameters):
-    """Those of `mel_bands` over squared real and imaginary parts, side by side."""
-    columns = np.repeat(np.arange(parameters[1] // 2 + 1), 2)
-    return mel_bands(*parameters)[:, columns]
-
-
 def mel_bands(sampling_rate, n_fft, n_mels, fmin, fmax):
     """Weights that sum a power spectrum into Mel bands.
 
@@ -165,7 +166,7 @@ def mel_bands(sampling_rate, n_fft, n_mels, fmin, fmax):
         warnings.warn(
             f"{n_empty} of {n_mels} Mel bands are narrower than a bin of the spectrum, "
             "hold none and stay silent; lower n_mels or raise n_fft",
-            stacklevel=4,
+            stacklevel=3,
         )
     return csr_array(bands.astype(np.float32))
 

@@ -118,8 +118,9 @@ def test_mel_with_other_parameters_is_librosa_s(parameters):
 
 def test_bands_without_a_bin_are_silent_and_warned_of():
     y = signal(2, 20_000, "noise")
-    with pytest.warns(UserWarning, match="of 200 Mel bands are narrower"):
+    with pytest.warns(UserWarning, match="of 200 Mel bands are narrower") as warned:
         spectrogram = log_mel(y, n_fft=512, n_mels=200)
+    assert warned[0].filename == __file__
     assert_allclose(
         spectrogram, librosa_mel(y, n_fft=512, n_mels=200), rtol=0, atol=1e-3
     )
