@@ -382,6 +382,57 @@ def test_table_2_of_the_balanced_set(table_2, damp_balanced, tmp_path):
     assert figures == {f"figure{n}_balanced.png" for n in (3, 4, 5, 7)}
 
 
+def test_any_folder_can_be_measured_or_is_refused_at_once(
+    table_2, tmp_path, rng, monkeypatch
+):
+    import singing_embedding
+
+    root = tmp_path / "voices"
+    for i, y in enumerate(0.1 * rng.randn(24, 8000)):  # each a song of its own
+        (root / f"singer{i % 6}").mkdir(parents=True, exist_ok=True)
+        sf.write(root / f"singer{i % 6}" / f"{i}.wav", y, 8000)
+    options = "--data", root, "--rows", "hand-crafted", "--output"
+    table_2(*options, tmp_path / "out")
+    (row,) = read(tmp_path / "out" / "table.csv")
+    assert {row[f"song {k}"] for k in (1, 3, 5, 7)} == {"0.000"}
+    monkeypatch.setattr(singing_embedding, "embed", pytest.fail)
+    with pytest.raises(
+        SystemExit, match=r"new singers: with 12 .* of 3 singers .* and 4 of 1 to embed"
+    ):
+        table_2(*options, tmp_path / "few", "--singers", 4)
+
+
+def test_of_many_rows_the_papers_are_drawn(monkeypatch, tmp_path):
+    import singing_embedding as table
+    from collection import Collection
+
+    drawn = []
+
+    def draw(embeddings, **_):
+        drawn.append(list(embeddings))
+        figure = Namespace(savefig=lambda path, dpi: None)
+        return Namespace(plot=lambda: Namespace(figure_=figure))
+
+    monkeypatch.setattr(table, "KNNDisplay", lambda found, **_: draw(found["singers"]))
+    monkeypatch.setattr(table.EmbeddingDisplay, "from_embeddings", draw)
+    labels = np.repeat(["Ann", "Bob"], 2)
+    voices = Collection([None] * 4, labels, labels[::-1], labels, [labels], [])
+    split = table.Split("balanced", "fold1", 0, np.arange(2), np.arange(4))
+    names = [f"{what} {k}" for what in ("singer", "song") for k in (1, 3, 5, 7)]
+    figures = dict.fromkeys([*names, "singer chance", "song chance"], 0.5)
+    for rows, expected in (
+        # Baselines and Table 2: the shallow ResNeXt with and without attention.
+        ((*table.BASELINES, *table.EMBEDDERS), table.DRAWN[:4]),
+        ([row for row in table.EMBEDDERS if "vanilla" in row], None),
+    ):
+        measured = [{"row": row} | figures for row in rows]
+        results = {row: (split, {"test": np.eye(4)}) for row in rows}
+        table.draw("balanced", measured, results, np.ones(4, int), voices, tmp_path)
+        figure_5, figure_4, figure_7 = drawn[-3:]
+        assert figure_4 == figure_7 == list(expected or rows[:4])
+        assert figure_5 == list(expected or rows)
+
+
 def test_chunk_pairs_of_many_chunks_are_drawn_evenly():
     from embedding_measures import chunk_pairs
 
