@@ -7,7 +7,8 @@ r"""Who sings this recording? The paper's Table 1, row by row, and its Figure 3.
         --rows vanilla-shallow-average,svm
 
 Beside the paper's rows stand LDA, on the same clips as the SVM, and the library's own
-network and training with all its defaults ("library").
+network and training with its defaults ("library"), but that on the singer split it
+validates as they do, and keeps its best epoch.
 
 Three splits. *singer* is the paper's: a fold tests one recording of every singer and
 trains on all others, but for one of each singer, drawn at random, to validate on. Fold
