@@ -5,6 +5,7 @@ criterion and what they make of the output.
 """
 
 import copy
+import traceback
 import warnings
 from contextlib import contextmanager
 from numbers import Integral, Real
@@ -383,6 +384,8 @@ def naming_the_batch_that_fits(net, train):
     try:
         yield
     except torch.OutOfMemoryError as error:
+        # The frames of the step that failed still hold all that filled the memory.
+        traceback.clear_frames(error.__traceback__)
         fits = largest_batch(net, train)
         raise ValueError(
             f"batch_size={net.batch_size} does not fit into the memory of "

@@ -7,7 +7,12 @@ import torch
 from singerlearn import SingerNetClassifier
 from singerlearn.batches import ChunkDataset
 from singerlearn.chunks import Chunks
-from singerlearn.training import check_alike, largest_batch, seeded_torch
+from singerlearn.training import (
+    check_alike,
+    largest_batch,
+    naming_the_batch_that_fits,
+    seeded_torch,
+)
 
 
 @pytest.fixture
@@ -41,6 +46,33 @@ def test_the_largest_batch_that_fits_is_found_by_halving(recordings):
                 raise torch.OutOfMemoryError("full")
 
     assert largest_batch(Net(), ChunkDataset(recordings)) == 1
+
+
+def test_what_the_failed_step_held_is_free_when_a_smaller_batch_is_tried(recordings):
+    class Net:
+        batch_size, device, module_ = 6, "cuda", torch.nn.Linear(1, 1)
+        held = 0
+
+        def train_step_single(self, batch):
+            activations = Activations(self, len(batch[0]))
+            if self.held > 3:
+                raise torch.OutOfMemoryError("full")
+            del activations
+
+    class Activations:
+        def __init__(self, net, n_chunks):
+            self.net, self.n_chunks = net, n_chunks
+            net.held += n_chunks
+
+        def __del__(self):
+            self.net.held -= self.n_chunks
+
+    net, train = Net(), ChunkDataset(recordings)
+    with (
+        pytest.raises(ValueError, match="batch_size=6 does not fit .* batch_size=3 do"),
+        naming_the_batch_that_fits(net, train),
+    ):
+        net.train_step_single(train.batch(np.arange(6)))
 
 
 def test_a_compiled_network_trains_alike(recordings, tiny, monkeypatch):
