@@ -25,11 +25,10 @@ def read_chunks(module, recordings, reading, batch_size):
     """
     device = next(module.parameters()).device
     batches = ChunkBatches(ChunkDataset(recordings, device=device), batch_size)
-    rows = [
-        module.read(module.frames(batch), reading).cpu().numpy() for batch, _ in batches
-    ]
-    ends = np.cumsum([len(chunks) for chunks in recordings])
-    return np.split(np.concatenate(rows), ends[:-1])
+    rows = [module.read(module.frames(batch), reading) for batch, _ in batches]
+    # Copied at the end: every copy from a GPU waits until it has done all before.
+    rows = torch.cat(rows).cpu().numpy()
+    return np.split(rows, np.cumsum([len(chunks) for chunks in recordings])[:-1])
 
 
 def read_densely(module, recordings, reading, batch_size):
@@ -54,10 +53,10 @@ def read_densely(module, recordings, reading, batch_size):
         One entry a recording.
     """
     return [
-        np.concatenate([
-            module.read(windows, reading).cpu().numpy()
+        torch.cat([
+            module.read(windows, reading)
             for windows in _windows(module, chunks, batch_size)
-        ])
+        ]).cpu().numpy()
         for chunks in recordings
     ]  # fmt: skip
 
