@@ -114,6 +114,34 @@ def test_without_a_gpu_one_line_says_so(monkeypatch):
         gpu.main()
 
 
+@pytest.mark.parametrize("block", ["resnext", "vanilla"])
+def test_operations_are_those_of_the_layers(block, monkeypatch):
+    import gpu
+    import torch
+    from speed_networks import synthetic
+
+    from singerlearn.nn import SingerNet
+
+    costs = []
+    net = SingerNet(96, 256, gpu.N_SINGERS, block=block, aggregation="attention")
+    for layer in net.modules():
+        if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear):
+            layer.register_forward_hook(
+                lambda layer, _, output: costs.append(
+                    2 * output.numel() * layer.weight[0].numel()
+                )
+            )
+    with torch.no_grad():
+        net(torch.zeros(1, 96, 256))
+    monkeypatch.setattr(gpu, "DEVICE", "cpu")
+    ((chunks,), _) = synthetic(1, 256 + 5 * 51)
+    training, prediction, dense = gpu.operations(block, chunks)
+    # Attention itself costs a few thousandths.
+    np.testing.assert_allclose(prediction, sum(costs), rtol=0.005)
+    np.testing.assert_allclose(training, 3 * sum(costs) - costs[0], rtol=0.005)
+    assert dense < 0.5 * prediction
+
+
 def test_growth_is_the_exponent():
     from scale import growth
 
