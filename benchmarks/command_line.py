@@ -1,4 +1,4 @@
-"""What the commands that print the paper's tables have in common to be asked."""
+"""What the commands that print tables of rows have in common to be asked."""
 
 import argparse
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 import collection
 
 
-def make_parser(document, rows, groups, *, default, n_folds, folds, epochs):
-    """Return a parser of recordings, rows, folds, regime, seeds and where to write.
+def make_parser(document, rows, groups, *, default):
+    """Return a parser of recordings, rows, device, seeds and where to write.
 
     Parameters
     ----------
@@ -19,10 +19,6 @@ def make_parser(document, rows, groups, *, default, n_folds, folds, epochs):
         Rows by a name for several.
     default : str
         Names of rows or groups, by comma.
-    n_folds : int
-        By default.
-    folds, epochs : str
-        What a fold is, and how long the training without --epochs.
 
     Returns
     -------
@@ -46,10 +42,23 @@ def make_parser(document, rows, groups, *, default, n_folds, folds, epochs):
     parser.add_argument(
         "--rows", type=listed, default=default, help=f"by comma: {', '.join(groups)}"
     )
-    parser.add_argument("--folds", type=int, default=n_folds, help=folds)
-    parser.add_argument("--regime", choices=("paper", "quick"), default="quick")
-    parser.add_argument("--epochs", type=int, help=f"at most ({epochs})")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--seed", type=int, nargs="+", default=[0])
     parser.add_argument("--output", type=Path, default=Path(Path(parser.prog).stem))
     return parser
+
+
+def add_regime(parser, *, n_folds, folds, epochs):
+    """Let a command line say how many folds there are, and how networks are trained.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+    n_folds : int
+        By default.
+    folds, epochs : str
+        What a fold is, and how long the training without --epochs.
+    """
+    parser.add_argument("--folds", type=int, default=n_folds, help=folds)
+    parser.add_argument("--regime", choices=("paper", "quick"), default="quick")
+    parser.add_argument("--epochs", type=int, help=f"at most ({epochs})")

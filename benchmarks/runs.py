@@ -11,6 +11,7 @@ from pathlib import Path
 
 import machine
 import numpy as np
+from scipy.stats import t as student
 from tqdm.auto import tqdm
 
 
@@ -101,7 +102,7 @@ class Runs:
                 line.update()
         return {key: self.get(key, fit) for key, fit in fits.items()}
 
-    def write(self, table, fits, caption):
+    def write(self, table, fits, caption, prefix=""):
         """Write a table and the figures of each fit beside what they were made with.
 
         Parameters
@@ -110,15 +111,19 @@ class Runs:
             Rows with the same keys; of `fits`, numbers and words.
         caption : str
             A sentence to stand under the table.
+        prefix : str, default=""
+            Of the files' names: ``table.md``, ``.json`` and ``.csv``, ``fits.csv``.
         """
         start = self.starts[-1]
         about = f"{caption}\n\n`{start['command']}`\n\n{start['machine']}"
-        (self.folder / "table.md").write_text(f"{markdown(table)}\n\n{about}\n")
-        (self.folder / "table.json").write_text(
+        path = self.folder / f"{prefix}table"
+        path.with_suffix(".md").write_text(f"{markdown(table)}\n\n{about}\n")
+        path.with_suffix(".json").write_text(
             json.dumps({"table": table, "fits": fits, "about": start}, indent=1) + "\n"
         )
         for name, rows in (("table", table), ("fits", fits)):
-            with (self.folder / f"{name}.csv").open("w", newline="") as file:
+            path = self.folder / f"{prefix}{name}.csv"
+            with path.open("w", newline="") as file:
                 writer = csv.DictWriter(file, rows[0])
                 writer.writeheader()
                 writer.writerows(rows)
@@ -146,3 +151,14 @@ def mean_and_spread(values):
     """Return the mean of the runs and, of several, their standard deviation."""
     text = f"{np.mean(values):.3f}"
     return text if len(values) < 2 else f"{text} ± {np.std(values, ddof=1):.3f}"
+
+
+def mean_and_interval(values, confidence=0.95):
+    """Return the mean of the runs and, of several, Student's interval of it."""
+    n = len(values)
+    text = f"{np.mean(values):.3f}"
+    if n < 2:
+        return text
+    half = student.ppf((1 + confidence) / 2, n - 1) * np.std(values, ddof=1) / n**0.5
+    low, high = np.clip(np.mean(values) + np.array([-half, half]), 0, 1)
+    return f"{text} [{low:.3f}, {high:.3f}]"

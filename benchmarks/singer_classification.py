@@ -42,7 +42,7 @@ from itertools import product
 import collection
 import numpy as np
 import training_curves
-from command_line import make_parser
+from command_line import add_regime, make_parser
 from paper import CLASSIFIERS, Row, count_parameters
 from runs import Runs, markdown, mean_and_spread
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -150,6 +150,9 @@ def parse():
         ROWS,
         {"networks": [name for name in ROWS if ROWS[name].architecture]},
         default="all",
+    )
+    add_regime(
+        parser,
         n_folds=10,
         folds="of the singer split",
         epochs="quick: 20; paper: no end",

@@ -46,7 +46,7 @@ import machine
 import matplotlib
 import numpy as np
 import training_curves
-from command_line import make_parser
+from command_line import add_regime, make_parser
 from embedding_measures import N_NEIGHBORS, measure, rehearse
 from paper import EMBEDDERS, count_parameters
 from runs import Runs, markdown, mean_and_spread
@@ -301,6 +301,9 @@ def parse():
         (*BASELINES, *LOSSES, *EMBEDDERS),
         {"baselines": BASELINES, "losses": LOSSES, "paper": EMBEDDERS},
         default=",".join(DEFAULT),
+    )
+    add_regime(
+        parser,
         n_folds=1,
         folds="of the balanced protocol, up to 210",
         epochs="quick: what makes --steps; paper: no end",

@@ -1,0 +1,351 @@
+r"""How far past the paper? Singers nobody heard before, and known ones in other songs.
+
+    python benchmarks/past_the_paper.py --data <folder of RAVDESS song> \
+        --seed 0 1 2 3 4 5
+    python benchmarks/past_the_paper.py --data ravdess-song --root RAVDESS \
+        --tables new-singers --rows frozen --seed 0 1 2 3 4 5
+
+*New singers*: train on 15 singers of RAVDESS song, drawn anew for each seed, and embed
+the other 8. The nearest neighbour names the singer, and pairs are judged, among
+recordings that share neither lyric nor melody ("crossed"). *Known singers*: train on
+one lyric and melody, and name the singers of the crossed one; both ways. With
+--development both are of recordings that choices may be made on: instead of the 8 new
+singers a third of the 15, and the other two quarters of RAVDESS song.
+
+What is compared, on the same recordings:
+
+- hand-crafted: mean and deviation of classical features of a clip;
+- resemblyzer: a speech encoder trained on thousands of real speakers, where it is
+  installed (``pip install resemblyzer``);
+- paper: the paper's network, for --steps by the paper's recipe (new singers), or for 20
+  epochs by the library's (known singers);
+- library: all that this library adds, for --steps of 32 chunks; without one thing after
+  the other, and with another in the place of one.
+
+Embeddings of new singers are compared as they are (by the distance of standardised
+features, or the angle between mean embeddings), and by LDA and PLDA that learn from the
+training singers. Known singers are named by a network itself or, where there are but
+embeddings, by a classifier over those of their chunks.
+
+Fits are kept in --output: a run that is stopped goes on where it was, and other rows
+and more seeds add to what is there. The brackets hold Student's interval of the mean,
+of 95 %, over seeds, each being the mean of its folds; draws of one seed and another
+share singers, which makes it a little narrow.
+"""
+
+import time
+from argparse import Namespace
+from functools import cache, partial
+from itertools import product
+
+import collection
+import machine
+import numpy as np
+import singer_classification
+import singing_embedding
+from command_line import make_parser
+from runs import Runs, markdown, mean_and_interval
+from scipy.spatial.distance import cdist
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import Normalizer, StandardScaler
+from sklearn.svm import SVC
+from tqdm.auto import tqdm
+
+from singerlearn import (
+    ClipClassifier,
+    ClipEmbedder,
+    SingerEmbedder,
+    SingerNetClassifier,
+)
+from singerlearn.audio import load
+from singerlearn.backends import PLDA
+from singerlearn.device import check_device
+from singerlearn.metrics import (
+    chunk_accuracy,
+    equal_error_rate,
+    recording_accuracy,
+)
+
+TABLES = ("new-singers", "known-singers")
+FROZEN = {"hand-crafted": "clips", "resemblyzer": "resemblyzer"}
+LIBRARY = dict(
+    stretches=(0.86, 0.93, 1.07, 1.15),
+    synthetic_singers=1600,
+    filters=(48, 96, 128),
+    downsampling=("stride", "max-pool", "max-pool"),
+    aggregation="statistics",
+    head_norm=True,
+    lr=3e-3,
+)
+EMBEDDING = dict(
+    n_components=64,
+    loss="margin-softmax",
+    loss_params=dict(angle=0.2, scale=25.0),
+)
+VARIANTS = {
+    "library": {},
+    "without-stretches": dict(stretches=()),
+    "without-synthetic-singers": dict(synthetic_singers=0),
+    "without-augmentation": dict(augment=False),
+    "without-all-three": dict(stretches=(), synthetic_singers=0, augment=False),
+    "average": dict(aggregation="average"),
+    "attention": dict(aggregation="attention"),
+    "attentive-statistics": dict(aggregation="attentive-statistics"),
+    "self-attention": dict(aggregation="self-attention"),
+    "pools": dict(downsampling="max-pool"),
+    "strides": dict(downsampling="stride"),
+    "dense-head": dict(head_norm=False, dense=(1024, 1024, 1024)),
+}
+DEFAULT = ("hand-crafted", "paper", "library")
+CLASSIFIERS = {
+    "SVM": SVC(C=10.0),
+    "LDA": LinearDiscriminantAnalysis(),
+    "PLDA": PLDA(),
+}
+
+
+def hear(voices, heard, device):
+    """Return a function that gives what a front end makes of all recordings, once.
+
+    Parameters
+    ----------
+    voices : Collection
+    heard : callable
+        As `collection.listen` returns it.
+    device : str
+
+    Returns
+    -------
+    hear : callable
+        Takes ``"resemblyzer"``, too.
+    """
+
+    @cache
+    def hear(front_end):
+        if front_end == "resemblyzer":
+            return list(embed_speech(voices.recordings, device))
+        return heard(front_end)
+
+    return hear
+
+
+def embed_speech(recordings, device):
+    """Yield Resemblyzer's embeddings of each recording, of 1.6 s each.
+
+    As it is meant to be used: what is no speech is cut out, and levels are evened.
+    """
+    try:
+        from resemblyzer import VoiceEncoder, preprocess_wav
+    except ImportError as error:
+        raise SystemExit(
+            "the row resemblyzer needs the package of this name; install it by pip, or "
+            "leave the row out"
+        ) from error
+    encoder = VoiceEncoder(check_device(device), verbose=False)
+    for recording in tqdm(recordings, desc="resemblyzer", unit="recording"):
+        heard = (load(recording), 22_050)  # a bare waveform has the library's rate
+        speech = preprocess_wav(load(heard, 16_000), source_sr=16_000)
+        yield encoder.embed_utterance(speech, return_partials=True)[1]
+
+
+def sides(table, voices, seed, development):
+    """Yield each fold of a table: its name, what is trained on, what is tested."""
+    if table == "known-singers":
+        kind = "development" if development else "crossed"
+        yield from collection.crossed_directions(voices, kind)
+        return
+    (split,) = singing_embedding.new_singers(voices, 1, seed)
+    train, test = split.train, split.test
+    if development:
+        (split,) = singing_embedding.new_singers(voices.take(train), 1, seed)
+        train, test = train[split.train], train[split.test]
+    yield "draw", train, test
+
+
+def embeds(table, row):
+    """Tell whether a row of a table is embeddings; else it names singers itself."""
+    return table == "new-singers" or row in FROZEN
+
+
+def build(table, row, n_chunks, seed, arguments):
+    """Return an estimator, not fitted, that will be trained for --steps.
+
+    Parameters
+    ----------
+    table, row : str
+    n_chunks : ndarray of shape (n_train,)
+        Of each recording that will be trained on.
+    seed : int
+    arguments : argparse.Namespace
+    """
+    common = dict(device=arguments.device, random_state=seed)
+    if row == "paper" and embeds(table, row):
+        quick = Namespace(regime="quick", epochs=None, **vars(arguments))
+        return singing_embedding.build(singing_embedding.RECIPE, seed, n_chunks, quick)
+    if row == "paper":
+        paper = singing_embedding.RECIPE
+        return singer_classification.build(paper, "quick", validate=False, **common)
+    common |= dict(verbose=0, n_jobs=-1, batch_size=singing_embedding.BATCH)
+    if embeds(table, row):
+        model = SingerEmbedder(**EMBEDDING | LIBRARY | VARIANTS[row] | common)
+    else:
+        model = SingerNetClassifier(**LIBRARY | VARIANTS[row] | common)
+    in_epoch = np.minimum(n_chunks, model.chunks_per_recording).sum()
+    if model.synthetic_singers:
+        in_epoch /= 1 - model.synthetic_share
+    max_epochs = max(1, round(arguments.steps * model.batch_size / in_epoch))
+    return model.set_params(max_epochs=max_epochs)
+
+
+def run(table, row, train, test, hear, voices, arguments, seed):
+    """Fit, and return where the chunks of both sides lie, or how many are named."""
+    X = hear(FROZEN.get(row, "mel"))
+    own = {"train": [X[i] for i in train], "test": [X[i] for i in test]}
+    model = None
+    if row not in FROZEN:
+        n_chunks = np.array([len(x) for x in own["train"]])
+        model = build(table, row, n_chunks, seed, arguments)
+    if not embeds(table, row):
+        return singer_classification.evaluate(
+            model, partial(hear, "mel"), voices.singers, train, test
+        )
+    start = time.perf_counter()
+    if model is not None:
+        model.fit(own["train"], voices.singers[train])
+        own = {side: model.transform_chunks(chunks) for side, chunks in own.items()}
+    fit = {"seconds": time.perf_counter() - start}
+    for side, chunks in own.items():
+        fit |= {side: np.concatenate(chunks), f"n_{side}": [len(c) for c in chunks]}
+    return fit
+
+
+def unpack(fit):
+    """Return the embeddings of training and test side, one array a recording."""
+    return [
+        np.split(fit[side], np.cumsum(fit[f"n_{side}"])[:-1])
+        for side in ("train", "test")
+    ]
+
+
+def judge_embedding(row, fit, train, test, voices):
+    """Yield readings of an embedding, with crossed neighbours and equal error rate."""
+    known, new = unpack(fit)
+    singers = voices.singers[test]
+    shared = np.any([g[test][:, None] == g[test] for g in voices.groupings], axis=0)
+    first, second = np.nonzero(np.triu(~shared))
+    for reading, alike in similarities(row, known, voices.singers[train], new):
+        nearest = np.where(shared, -np.inf, alike).argmax(axis=1)
+        yield {
+            "read by": reading,
+            "crossed 1-NN": np.mean(singers[nearest] == singers),
+            "crossed EER": equal_error_rate(
+                singers[first] == singers[second], alike[first, second]
+            ),
+        }
+
+
+def similarities(row, known, singers, new):
+    """Yield readings, and how alike each finds new recordings, (n_new, n_new)."""
+    standardised = ClipEmbedder(StandardScaler()).fit(known).transform(new)
+    if row == "hand-crafted":
+        yield "distance", -cdist(standardised, standardised)
+    else:
+        directions = Normalizer().transform([chunks.mean(axis=0) for chunks in new])
+        yield "angle", directions @ directions.T
+    projected = ClipEmbedder().fit(known, singers).transform(new)
+    yield "LDA", -cdist(projected, projected)
+    plda = ClipEmbedder(make_pipeline(StandardScaler(), PLDA())).fit(known, singers)
+    score_matrix = plda.estimator_[-1].score_matrix
+    yield "PLDA", score_matrix(standardised, standardised)
+
+
+def judge_names(row, fit, train, test, voices):
+    """Yield who names the singers of the test side, and how often rightly."""
+    if not embeds("known-singers", row):
+        yield {
+            "read by": "itself",
+            "chunks": float(fit["test chunks"]),
+            "recordings": float(fit["test recordings"]),
+        }
+        return
+    known, new = unpack(fit)
+    for name, classifier in CLASSIFIERS.items():
+        model = ClipClassifier(make_pipeline(StandardScaler(), classifier))
+        model.fit(known, voices.singers[train])
+        yield {
+            "read by": name,
+            "chunks": chunk_accuracy(voices.singers[test], model.predict_chunks(new)),
+            "recordings": recording_accuracy(voices.singers[test], model.predict(new)),
+        }
+
+
+def summarise(measured):
+    """Yield a line for each row and reading: means with intervals, and seconds."""
+    for row, reading in dict.fromkeys((m["row"], m["read by"]) for m in measured):
+        own = [m for m in measured if (m["row"], m["read by"]) == (row, reading)]
+        line = {"row": row, "read by": reading, "fits": len(own)}
+        seeds = dict.fromkeys(m["seed"] for m in own)
+        for what in list(own[0])[-2:]:  # the two figures of the table
+            line[what] = mean_and_interval(
+                [np.mean([m[what] for m in own if m["seed"] == s]) for s in seeds]
+            )
+        yield line | {"seconds": f"{np.mean([m['seconds'] for m in own]):.0f}"}
+
+
+def parse():
+    """Read the command line."""
+    trained = ("paper", *VARIANTS)
+    parser = make_parser(
+        __doc__,
+        (*FROZEN, *trained),
+        {"frozen": FROZEN, "trained": trained, "variants": VARIANTS},
+        default=",".join(DEFAULT),
+    )
+    parser.add_argument("--tables", nargs="+", choices=TABLES, default=TABLES)
+    parser.add_argument("--steps", type=int, default=1000, help="of 32 chunks")
+    parser.add_argument("--development", action="store_true")
+    return parser.parse_args()
+
+
+def main():
+    """Run what is asked for and missing, print and save."""
+    arguments = parse()
+    voices = collection.load(arguments, n_singers=12, n_songs=4, duration=8.0)
+    settings = {name: getattr(arguments, name) for name in ("data", "steps")}
+    settings |= {"development": arguments.development, "library": LIBRARY}
+    runs = Runs(arguments.output, settings | voices.identity)
+    print(machine.describe(), voices, sep="\n")
+    kept = collection.listen(voices.recordings, runs.folder / "spectrograms")
+    heard = hear(voices, kept, arguments.device)
+
+    about, fits = {}, {}
+    for table, seed in product(arguments.tables, arguments.seed):
+        folds = sides(table, voices, seed, arguments.development)
+        for (fold, train, test), row in product(folds, arguments.rows):
+            drawn = table == "new-singers" or row not in FROZEN
+            key = "_".join((table, fold, *[f"seed{seed}"] * drawn, row))
+            about[key] = table, row, fold, seed if drawn else None, train, test
+            fits[key] = partial(
+                run, table, row, train, test, heard, voices, arguments, seed
+            )
+    results = runs.complete(fits)
+
+    for wanted in arguments.tables:
+        measured = []
+        judge = judge_names if wanted == "known-singers" else judge_embedding
+        for key, (table, row, fold, seed, train, test) in about.items():
+            if table == wanted:
+                fit = {"row": row, "fold": fold, "seed": seed}
+                fit["seconds"] = round(float(results[key]["seconds"]), 1)
+                for figures in judge(row, results[key], train, test, voices):
+                    measured.append(fit | figures)
+        table = list(summarise(measured))
+        print(f"\n{wanted}\n", markdown(table), sep="\n")
+        caption = f"{wanted}: {voices}, {arguments.steps} steps of 32 chunks."
+        runs.write(table, measured, caption, prefix=f"{wanted}_")
+    print(f"Written to {runs.folder.resolve()}")
+
+
+if __name__ == "__main__":
+    main()

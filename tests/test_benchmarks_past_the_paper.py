@@ -1,0 +1,180 @@
+"""Past the paper as a command: what it trains on, reads, keeps and refuses."""
+
+import csv
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import soundfile as sf
+from scipy import stats
+from sklearn.datasets import make_blobs
+
+from singerlearn.metrics import equal_error_rate, leave_one_out_predict, make_trials
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def benchmarks(monkeypatch):
+    """Import from the benchmarks' folder, as a script there does."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+
+
+@pytest.fixture
+def command(monkeypatch, capsys):
+    """Run past_the_paper.py in this process; returns what it printed."""
+
+    def run(*options):
+        import past_the_paper
+
+        monkeypatch.setattr(sys, "argv", ["past_the_paper.py", *map(str, options)])
+        past_the_paper.main()
+        return capsys.readouterr().out
+
+    return run
+
+
+@pytest.fixture
+def voices():
+    """Twelve singers with two lyrics in two melodies each, and no sound."""
+    from collection import Collection
+
+    singers, lyrics, melodies = (
+        grid.ravel()
+        for grid in np.meshgrid(
+            list("ABCDEFGHIJKL"), ["kids", "dogs"], ["minor", "major"], indexing="ij"
+        )
+    )
+    gender = np.where(np.isin(singers, list("ABCDEF")), "female", "male")
+    songs = np.char.add(lyrics, melodies)
+    recordings = list(range(len(singers)))
+    return Collection(recordings, singers, songs, gender, [lyrics, melodies], [])
+
+
+def test_choices_are_made_on_none_of_what_is_reported(voices):
+    from past_the_paper import sides
+
+    ((_, train, test),) = sides("new-singers", voices, 0, development=False)
+    ((_, some, others),) = sides("new-singers", voices, 0, development=True)
+    assert not set(voices.singers[train]) & set(voices.singers[test])
+    assert not set(voices.singers[some]) & set(voices.singers[others])
+    assert sorted([*some, *others]) == sorted(train)
+
+    reported, chosen_on = (
+        {frozenset((*train, *test)) for _, train, test in folds}
+        for folds in (
+            sides("known-singers", voices, 0, development=False),
+            sides("known-singers", voices, 0, development=True),
+        )
+    )
+    (first,), (second,) = reported, chosen_on  # both ways round are of the same
+    assert not first & second
+
+
+def test_crossed_neighbours_and_pairs_share_neither_lyric_nor_melody(voices):
+    from past_the_paper import judge_embedding
+
+    X, _ = make_blobs([3] * 48, n_features=5, cluster_std=6.0, random_state=0)
+    test = np.arange(48)
+    fit = {"train": X, "n_train": [3] * 48, "test": X, "n_test": [3] * 48}
+    read = {
+        row: {of["read by"]: of for of in judge_embedding(row, fit, test, test, voices)}
+        for row in ("hand-crafted", "resemblyzer")
+    }
+    assert list(read["resemblyzer"]) == ["angle", "LDA", "PLDA"]
+
+    Z = ((X - X.mean(axis=0)) / X.std(axis=0)).reshape(48, 3, 5).mean(axis=1)
+    expected = leave_one_out_predict(Z, voices.singers, exclude_groups=voices.groupings)
+    trials = make_trials(voices.singers, exclude_groups=voices.groupings)
+    distance = read["hand-crafted"]["distance"]
+    assert distance["crossed 1-NN"] == np.mean(expected == voices.singers)
+    assert distance["crossed EER"] == pytest.approx(
+        equal_error_rate(trials.is_target, trials.scores(Z))
+    )
+
+
+def test_the_interval_is_students():
+    from runs import mean_and_interval
+
+    values = [0.5, 0.7, 0.6, 0.64]
+    low, high = stats.ttest_1samp(values, 0).confidence_interval()
+    assert mean_and_interval(values) == f"0.610 [{low:.3f}, {high:.3f}]"
+    assert mean_and_interval([0.25]) == "0.250"
+    assert mean_and_interval([0.9, 1.0]).endswith("1.000]")
+
+
+def test_one_command_prints_the_table_and_goes_on(command, tmp_path):
+    made = "--data", "synthetic", "--singers", 8, "--recordings", 3, "--duration", 6
+    asked = *made, "--tables", "new-singers", "--output", tmp_path
+    printed = command(*asked, "--rows", "hand-crafted", "--seed", 0)
+    assert "| hand-crafted | PLDA | 1 |" in printed
+    (fit,) = tmp_path.glob("fits/*.npz")
+    written = fit.stat().st_mtime_ns
+
+    printed = command(*asked, "--rows", "hand-crafted", "--seed", 0, 1)
+    assert "| hand-crafted | PLDA | 2 |" in printed
+    assert fit.stat().st_mtime_ns == written
+    with (tmp_path / "new-singers_fits.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["read by"] for row in rows] == 2 * ["distance", "LDA", "PLDA"]
+    whole = json.loads((tmp_path / "new-singers_table.json").read_text())
+    assert len(whole["fits"]) == 6
+    with pytest.raises(SystemExit, match="other settings"):
+        command(*asked, "--rows", "hand-crafted", "--steps", 5)
+
+
+@pytest.mark.parametrize("row", ["paper", "library"])
+def test_networks_are_trained_for_the_steps(command, tmp_path, monkeypatch, row):
+    import past_the_paper
+
+    small = dict(filters=(4, 8), downsampling="max-pool", synthetic_singers=4)
+    monkeypatch.setattr(past_the_paper, "LIBRARY", past_the_paper.LIBRARY | small)
+    monkeypatch.setitem(
+        past_the_paper.singing_embedding.EMBEDDERS[
+            past_the_paper.singing_embedding.RECIPE
+        ].architecture,
+        "filters",
+        (4, 8),
+    )
+    made = "--data", "synthetic", "--singers", 8, "--recordings", 2, "--duration", 6
+    command(*made, "--tables", "new-singers", "--rows", row, "--steps", 2,
+            "--device", "cpu", "--output", tmp_path)  # fmt: skip
+    (fit,) = tmp_path.glob("fits/*.npz")
+    with np.load(fit) as kept:
+        assert len(kept["test"]) == kept["n_test"].sum()
+        assert np.isfinite(kept["test"]).all()
+
+
+def test_known_singers_need_lyrics_and_melodies(command, tmp_path):
+    with pytest.raises(SystemExit, match="need a lyric and a melody"):
+        command("--data", "synthetic", "--tables", "known-singers",
+                "--output", tmp_path)  # fmt: skip
+
+
+def test_resemblyzer_hears_every_recording_at_its_own_pace(monkeypatch, tmp_path, rng):
+    from past_the_paper import embed_speech
+
+    class VoiceEncoder:
+        def __init__(self, device, verbose):
+            pass
+
+        def embed_utterance(self, speech, return_partials):
+            assert return_partials
+            return None, np.array([[len(speech)]]), None
+
+    module = SimpleNamespace(
+        VoiceEncoder=VoiceEncoder, preprocess_wav=lambda wav, source_sr: wav
+    )
+    monkeypatch.setitem(sys.modules, "resemblyzer", module)
+    second = rng.standard_normal(44_100)
+    sf.write(tmp_path / "second.wav", second / 10, 44_100)
+    for recording in (second[:22_050], (second, 44_100), tmp_path / "second.wav"):
+        (parts,) = embed_speech([recording], "cpu")
+        assert parts.item() == 16_000
+
+    monkeypatch.setitem(sys.modules, "resemblyzer", None)
+    with pytest.raises(SystemExit, match="install it by pip"):
+        list(embed_speech([second], "cpu"))
