@@ -188,11 +188,24 @@ def test_new_songs_of_one_grouping_are_those_of_group_k_fold():
         assert as_lists(found) == as_lists(expected)
 
 
-def test_new_singers_are_those_of_group_k_fold_by_y_or_groups():
+def test_new_singers_are_those_of_group_k_fold_by_y_or_else_groups():
     expected = as_lists(GroupKFold(3).split(X, groups=SINGERS))
     assert as_lists(NewSingerFolds(3).split(X, SINGERS)) == expected
-    assert as_lists(NewSingerFolds(3, singers=SINGERS).split(X)) == expected
-    assert as_lists(NewSingerFolds(3).split(X, SONGS, SINGERS)) == expected
+    assert as_lists(NewSingerFolds(3).split(X, groups=SINGERS)) == expected
+    named = NewSingerFolds(3, singers=SINGERS)
+    assert (
+        as_lists(named.split(X)) == as_lists(named.split(X, SONGS, LYRIC)) == expected
+    )
+
+
+def test_songs_that_are_routed_as_groups_do_not_part_singers():
+    with config_context(enable_metadata_routing=True):
+        result = cross_validate(
+            DummyClassifier(), X, SINGERS, cv=NewSingerFolds(3),
+            params={"groups": SONGS}, return_indices=True,
+        )  # fmt: skip
+    for train, test in zip(*result["indices"].values(), strict=True):
+        assert not set(SINGERS[train]) & set(SINGERS[test])
 
 
 def test_a_song_that_shares_a_lyric_or_a_melody_is_left_out():

@@ -2,8 +2,8 @@
 
 Splitters are scikit-learn's: ``cross_val_score(net, X, y, cv=NewSongFolds(songs=s))``.
 One sample is one recording, y its singer. What a splitter needs to know beyond y it
-carries, so that no metadata routing has to be switched on; what it does not carry it
-takes from the ``groups`` of ``split``.
+carries, so that no metadata routing has to be switched on; songs that it does not carry
+it takes from the ``groups`` of ``split``.
 
 ===================== ============================= =================================
 splitter              tests                         may train on

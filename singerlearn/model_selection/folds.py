@@ -112,7 +112,8 @@ class _ApartFolds(BaseCrossValidator):
             The singers.
         groups : array-like of shape (n_recordings,) or (n_recordings, n_groupings), \
 default=None
-            The labels that the splitter does not carry.
+            The songs that the splitter does not carry; of `NewSingerFolds`, without y,
+            the singers.
 
         Yields
         ------
@@ -216,7 +217,7 @@ class NewSingerFolds(_ApartFolds):
     n_splits : int, default=5
         Every singer is tested in one of them.
     singers : array-like of shape (n_recordings,), default=None
-        Without, the `groups` passed to `split`, or else y.
+        Without, y; without y, the `groups` passed to `split`.
     shuffle : bool, default=False
         Draw the singers of a fold, instead of folds with about equally many recordings.
     random_state : int, RandomState instance or None, default=None
@@ -236,7 +237,7 @@ class NewSingerFolds(_ApartFolds):
         self.random_state = random_state
 
     def _plan(self, n, y, groups):
-        singers = _encode_singers(self.singers, y if groups is None else groups, n)
+        singers = _encode_singers(n, singers=self.singers, y=y, groups=groups)
         fold = _assign(singers, self.n_splits, "singers", self)
         return [fold == i for i in range(self.n_splits)], singers[None]
 
@@ -303,7 +304,7 @@ class NewSingerSongFolds(_ApartFolds):
 
     def _plan(self, n, y, groups):
         songs = _encode_songs(self.songs, groups, n)
-        singers = _encode_singers(self.singers, y, n)
+        singers = _encode_singers(n, singers=self.singers, y=y)
         by_singer = _assign(singers, self.n_singer_folds, "singers", self)
         by_song = _assign(_cross(songs), self.n_song_folds, "songs", self)
         tests = []
@@ -339,12 +340,12 @@ def _encode_songs(songs, groups, n):
     return encode_groupings(labels, n, name, _NESTED)
 
 
-def _encode_singers(singers, otherwise, n):
-    """Return codes of shape (n_recordings,)."""
-    if singers is None and otherwise is None:
-        raise ValueError("no singers: pass them to the splitter, or as y")
-    name, labels = ("y", otherwise) if singers is None else ("singers", singers)
-    return encode_labels(labels, name, n, remedy=_NESTED)[1]
+def _encode_singers(n, **sources):
+    """Return codes of shape (n_recordings,), of the foremost source that is given."""
+    for name, labels in sources.items():
+        if labels is not None:
+            return encode_labels(labels, name, n, remedy=_NESTED)[1]
+    raise ValueError("no singers: pass them to the splitter (singers=...), or as y")
 
 
 def _cross(groupings):
