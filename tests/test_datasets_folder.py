@@ -1,4 +1,5 @@
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -201,6 +202,16 @@ def test_a_quotation_mark_that_stays_open_swallows_no_rows(root, cell):
     (root / "table.csv").write_text("\n".join(["path,singer,song", *rows]))
     with pytest.raises(ValueError, match=r"table.csv', row 3: .*close the quotation"):
         load_folder(root, metadata="table.csv")
+
+
+def test_the_table_in_the_folder_goes_before_one_where_we_stand(
+    root, tmp_path_factory, monkeypatch
+):
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    Path("table.csv").write_text("path,singer\nann/hello.wav,somebody else\n")
+    assert load_folder(root, metadata="table.csv").singers.tolist() == ["somebody else"]
+    (root / "table.csv").write_text("path,singer\nann/hello.wav,ann\n")
+    assert load_folder(root, metadata="table.csv").singers.tolist() == ["ann"]
 
 
 def test_a_missing_table_is_named(root):

@@ -65,16 +65,44 @@ def test_a_takes_name_tells_everything(root):
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
-def test_a_table_tells_which_takes_are_cut_short(root, encoding, newline):
-    lines = (
-        "path,truncated",
-        "audio/03-02-04-01-01-02-01.flac,1",
-        "audio/03-02-04-02-01-01-01.flac,0",
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_table_tells_which_takes_are_cut_short(root, encoding, newline, delimiter):
+    rows = (
+        ("path", "Truncated", "note"),
+        ("audio/03-02-04-01-01-02-01.flac", "1"),
+        ("audio/03-02-04-02-01-01-01.flac", "0", "whole"),
+        ("audio/03-02-04-02-01-01-02.flac", ""),
     )
-    (root / "metadata.csv").write_bytes(newline.join(lines).encode(encoding))
+    text = newline.join(map(delimiter.join, rows))
+    (root / "metadata.csv").write_bytes(text.encode(encoding))
     assert load_ravdess_song(root).truncated.tolist() == [False, True] + [False] * 4
     performances = load_ravdess_song(root, unit="performance")
     assert performances.truncated.tolist() == [True, False, False]
+
+
+@pytest.mark.parametrize("name", ["-01-25", "-01-00", "-01-99", "-03-01", "-00-02"])
+def test_names_that_the_set_does_not_have_are_left_out(root, name):
+    (root / f"03-02-04-01-01{name}.wav").touch()
+    assert len(load_ravdess_song(root).recordings) == 6
+
+
+def test_a_table_of_other_things_is_left_alone(root):
+    (root / "metadata.csv").write_text("file_name,loudness\na.wav,-23\n")
+    assert not load_ravdess_song(root).truncated.any()
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["file,truncated", "a.wav,1"], r"metadata.csv' has no columns 'path'"),
+        (["path,truncated", ",1"], r"metadata.csv', row 2: the path is missing"),
+        (["path,truncated", "a.wav,1,2"], r"row 2: has 3 cells where the header has 2"),
+    ],
+)
+def test_a_table_that_does_not_tell_which_take_is_one_error(root, lines, message):
+    (root / "metadata.csv").write_text("\n".join(lines))
+    with pytest.raises(ValueError, match=message):
+        load_ravdess_song(root)
 
 
 def test_returns_recordings_and_singers_as_scikit_learn_does(root):

@@ -94,7 +94,7 @@ def load_damp_balanced(
     root : str or Path
         Folder of the set, with the audio at any depth.
     metadata : str or Path, default=None
-        The table, looked for in `root` as well; by default the one in `root`.
+        The table, looked for in `root` first; by default the one in `root`.
     columns : dict of str to str, default=None
         What the table calls ``"recording"``, ``"singer"``, ``"song"`` or ``"gender"``
         where it is none of the names that `load_damp` knows.

@@ -37,7 +37,7 @@ def load_folder(
     metadata : str or Path, default=None
         A CSV table, separated by commas, semicolons or tabs, with a row for each
         recording and a header that names the columns ``path`` (relative to `root`),
-        ``singer`` and, if you like, ``song``. Looked for in `root` as well.
+        ``singer`` and, if you like, ``song``. Looked for in `root` first.
     on_error : {"raise", "skip"}, default="raise"
         What becomes of a row or a file that cannot be used. With ``"skip"`` every
         recording is read once, and one warning names those left out and why.

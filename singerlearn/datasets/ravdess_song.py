@@ -4,7 +4,6 @@ Livingstone SR, Russo FA (2018): The Ryerson Audio-Visual Database of Emotional 
 and Song. PLoS ONE 13(5): e0196391. CC BY-NC-SA 4.0.
 """
 
-import csv
 import os
 import re
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from joblib import Parallel, delayed
 from sklearn.utils import Bunch
 
 from singerlearn.audio import load
+from singerlearn.datasets.table import read_header, read_table
 
 SAMPLING_RATE = 22050
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful")
@@ -25,7 +25,9 @@ STATEMENTS = ("kids", "dogs")
 
 # modality (03 audio only), channel (02 song), emotion, intensity, statement,
 # repetition, actor
-_NAME = re.compile(r"03-02-0([1-6])-0([12])-0([12])-0(\d)-(\d\d)\.(wav|flac)", re.I)
+_NAME = re.compile(
+    r"03-02-0([1-6])-0([12])-0([12])-0([12])-(0[1-9]|1\d|2[0-4])\.(wav|flac)", re.I
+)
 
 _SOURCE = (
     "get Audio_Song_Actors_01-24.zip from Zenodo, record 1188976 "
@@ -95,8 +97,8 @@ def load_ravdess_song(root, *, unit="take", n_jobs=None, return_X_y=False):
         - intensity, repetition : ndarray of shape (n_recordings,)
           Of takes only: ``"normal"`` or ``"strong"``, 1 or 2.
         - truncated : ndarray of shape (n_recordings,), bool
-          True for what a ``metadata.csv`` in `root` calls cut short, or a performance
-          with such a take.
+          True for what a ``metadata.csv`` in `root` calls cut short, a 1 in its column
+          ``truncated`` beside the ``path``, or a performance with such a take.
         - sampling_rate : int
           22050: the rate of the performances, and the rate to read the takes at.
         - DESCR : str
@@ -107,7 +109,8 @@ def load_ravdess_song(root, *, unit="take", n_jobs=None, return_X_y=False):
     FileNotFoundError
         If there is no such folder, or none of the files in it.
     ValueError
-        If a take cannot be read into its performance, or all takes are neutral.
+        If a take cannot be read into its performance, all takes are neutral, or the
+        table of what is cut short has a fault.
     """
     if unit not in ("take", "performance"):
         raise ValueError(f"unit={unit!r} must be 'take' or 'performance'")
@@ -182,14 +185,16 @@ def _decode(path, match, is_truncated):
 
 def _truncated(table):
     """Return the names, without suffix, that a table calls cut short."""
-    if not table.is_file():
+    columns = {name: (name,) for name in ("path", "truncated")}
+    # Of the same name there are tables that tell other things.
+    if not table.is_file() or "truncated" not in read_header(table, columns)[1]:
         return set()
-    with table.open(encoding="utf-8-sig", newline="") as file:
-        return {
-            Path(row["path"]).stem
-            for row in csv.DictReader(file)
-            if row.get("truncated") == "1"
-        }
+    rows, faults = read_table(
+        table, columns, needed=("path",), locate=lambda row: row["path"]
+    )
+    if faults:
+        raise ValueError(f"{faults[0]}; put it right")
+    return {Path(row["path"]).stem for row in rows if row["truncated"] == "1"}
 
 
 def _group(takes):

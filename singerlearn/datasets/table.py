@@ -9,7 +9,7 @@ import numpy as np
 
 
 def find_table(name, root):
-    """Look for a table where we stand, then in `root`.
+    """Look for a table in `root`, then where we stand.
 
     Parameters
     ----------
@@ -25,15 +25,15 @@ def find_table(name, root):
     FileNotFoundError
         If it is in neither.
     """
-    for table in (Path(name), root / name):
+    for table in (root / name, Path(name)):
         if table.is_file():
             return table
     raise FileNotFoundError(
-        f"no table {str(name)!r}, neither here nor in {str(root)!r}"
+        f"no table {str(name)!r}, neither in {str(root)!r} nor here"
     )
 
 
-def read_header(table, columns, *, needed):
+def read_header(table, columns, *, needed=()):
     """Find the columns of a table by their names.
 
     Parameters
@@ -44,7 +44,7 @@ def read_header(table, columns, *, needed):
     columns : dict of str to tuple of str
         Our names for columns, and the names that a header may have for each; of
         several in one header the foremost counts.
-    needed : tuple of str
+    needed : tuple of str, default=()
         Which of our columns cannot be missing.
 
     Returns
@@ -69,8 +69,8 @@ def read_header(table, columns, *, needed):
         raise ValueError(
             f"{str(table)!r} is not in UTF-8 ({error}); save it as 'CSV UTF-8'"
         ) from error
-    fewest_missing = needed
     # The header tells the delimiter more surely than csv.Sniffer guesses it.
+    readings = []
     for delimiter in ",;\t":
         lines = StringIO(text)
         header = next(csv.reader(lines, delimiter=delimiter), [])
@@ -80,11 +80,12 @@ def read_header(table, columns, *, needed):
             for ours, theirs in columns.items()
             if {name.lower() for name in theirs} & set(header)
         }
-        missing = [name for name in needed if name not in found]
-        if not missing:
-            return header, found, _read_body(table, lines, delimiter)
-        fewest_missing = min(fewest_missing, missing, key=len)
-    wanted = [" or ".join(map(repr, columns[name])) for name in fewest_missing]
+        readings.append((found, header, lines, delimiter))
+    found, header, lines, delimiter = max(readings, key=lambda reading: len(reading[0]))
+    missing = [name for name in needed if name not in found]
+    if not missing:
+        return header, found, _read_body(table, lines, delimiter)
+    wanted = [" or ".join(map(repr, columns[name])) for name in missing]
     wanted = [f"({names})" if " or " in names else names for names in wanted]
     raise ValueError(
         f"{str(table)!r} has no columns {' and '.join(wanted)}: its first line is "
