@@ -341,12 +341,19 @@ def test_says_why_it_cannot_draw():
     with pytest.raises(ValueError, match="n_singers=5 cannot be half women, half men"):
         select_singers(data, 5)
     assert len(select_singers(data, 5, balance_gender=False).recordings) == 50
-    data.gender[0] = "male"
-    with pytest.raises(ValueError, match=r"'s000' is female in one row and male"):
-        select_singers(data, 2)
     del data["gender"]
     with pytest.raises(ValueError, match="no gender; set balance_gender=False"):
         select_singers(data, 2)
+
+
+def test_who_has_two_genders_is_not_drawn_and_told():
+    data = collection([3] * 6)
+    data.gender[[0, 3]] = "male", "female"  # one row of s000, one of s001
+    with pytest.warns(UserWarning, match=r"not drawn: 2 of 6 .*'s000', who") as caught:
+        chosen = select_singers(data, 4, 3, random_state=0)
+    assert caught[0].filename == __file__
+    assert not {"s000", "s001"} & set(chosen.singers)
+    assert len(select_singers(data, 6, 3, balance_gender=False).recordings) == 18
 
 
 def test_leaves_out_those_of_unknown_gender():

@@ -4,7 +4,8 @@ Smith JC (2013): Correlation analyses of encoded music performance. PhD thesis, 
 University. Research only, by Smule's Research Data License Agreement.
 """
 
-from collections import Counter, defaultdict
+import warnings
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -66,7 +67,7 @@ def load_damp(root, *, metadata=None, columns=None, on_error="raise", return_X_y
         Folder of the set, with the audio at any depth (m4a as shipped, or converted). A
         file bears the identifier of its recording as its name, or between dashes in it.
     metadata : str or Path, default=None
-        The table, CSV or TSV, looked for in `root` as well. By default the one table in
+        The table, CSV or TSV, looked for in `root` first. By default the one table in
         `root` that has the columns, or else those of Sing! 300x30x2, one for each
         country: ``root/GB/GB.csv``.
     columns : dict of str to str, default=None
@@ -143,7 +144,8 @@ def select_singers(
     n_recordings : int, default=10
         Of each singer. Who has fewer is not drawn; who has more, lends some at random.
     balance_gender : bool, default=True
-        Draw as many women as men, and nobody whose gender is not known.
+        Draw as many women as men, and nobody whose gender is not known: with two in
+        the table it is not, and a warning counts who has.
     random_state : int, RandomState instance or None, default=None
         Pass an int for the same singers and recordings on every call.
 
@@ -356,11 +358,15 @@ def _gender_of_singers(data):
     pairs = zip(
         np.asarray(data.singers).tolist(), np.asarray(data.gender).tolist(), strict=True
     )
-    known = {(singer, gender) for singer, gender in pairs if gender}
-    for singer, count in Counter(singer for singer, _ in known).items():
-        if count > 1:
-            raise ValueError(
-                f"singer {singer!r} is female in one row and male in another; put it "
-                "right, or set balance_gender=False"
-            )
-    return dict(known)
+    told = defaultdict(set)
+    for singer, gender in pairs:
+        if gender:
+            told[singer].add(gender)
+    if torn := [singer for singer, genders in told.items() if len(genders) > 1]:
+        warnings.warn(
+            f"not drawn: {len(torn)} of {len(told)} singers, such as {torn[0]!r}, who "
+            "are female in one row and male in another; put it right, or set "
+            "balance_gender=False",
+            stacklevel=3,
+        )
+    return {singer: gender for singer, (gender, *more) in told.items() if not more}
