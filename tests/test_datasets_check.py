@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from singerlearn.datasets import check_dataset, load_folder, make_singers
-from singerlearn.datasets.recordings import take
+from singerlearn.datasets import check_dataset, load_folder, make_singers, take
 from singerlearn.model_selection import audit_split
 
 RATE = 8000
@@ -83,6 +82,12 @@ def test_what_to_keep_and_what_to_leave_out(root):
     assert report.keep("duplicate").tolist() == [0, 1, 2, 3, 4, 6, 7, 9]
     kept = take(data, report.keep())
     assert check_dataset(kept).faults == []
+    is_kept = np.isin(np.arange(10), report.keep())
+    for same in (is_kept, is_kept.tolist(), (0, 9)):
+        assert take(data, same).recordings == kept.recordings
+    assert take(data, []).recordings == []
+    with pytest.raises(IndexError):
+        take(data, is_kept[:9])
     with pytest.raises(ValueError, match=r"no kinds of faults: \['mute'\]; there are"):
         report.leave_out("mute")
 

@@ -3,12 +3,13 @@
 Each loader returns a Bunch: ``recordings`` (paths or waveforms), their ``singers`` and
 ``songs``, the ``sampling_rate`` to read them at, a description in ``DESCR``, and what
 else the set knows; or ``(recordings, singers)`` with ``return_X_y=True``. The open sets
-can be fetched, and `check_dataset` listens to any of them.
+can be fetched, `check_dataset` listens to any of them, and `take` chooses recordings.
 """
 
 from singerlearn.datasets.check import DatasetReport, check_dataset
 from singerlearn.datasets.damp import load_damp, select_singers
 from singerlearn.datasets.damp_balanced import (
+    BalancedSplit,
     balanced_split,
     iter_balanced_splits,
     load_damp_balanced,
@@ -17,10 +18,12 @@ from singerlearn.datasets.damp_balanced import (
 from singerlearn.datasets.fetch import fetch_ravdess_song, fetch_vocalset
 from singerlearn.datasets.folder import load_folder
 from singerlearn.datasets.ravdess_song import load_ravdess_song
+from singerlearn.datasets.recordings import take
 from singerlearn.datasets.synthetic import make_singers
 from singerlearn.datasets.vocalset import load_vocalset
 
 __all__ = [
+    "BalancedSplit",
     "DatasetReport",
     "balanced_split",
     "check_dataset",
@@ -35,4 +38,5 @@ __all__ = [
     "make_balanced",
     "make_singers",
     "select_singers",
+    "take",
 ]

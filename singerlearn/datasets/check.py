@@ -72,7 +72,7 @@ class DatasetReport:
         return np.array(sorted(at_fault), dtype=np.intp)
 
     def keep(self, *kinds):
-        """Return the places of all the others, as `leave_out` counts them."""
+        """Return the places of all the others, for `singerlearn.datasets.take`."""
         return np.delete(np.arange(len(self.recordings)), self.leave_out(*kinds))
 
     def __str__(self):

@@ -75,17 +75,27 @@ def take(data, indices):
     ----------
     data : Bunch
         As the loaders return it.
-    indices : sequence of int
-        Places in ``data.recordings``.
+    indices : sequence of int, or of bool of length n_recordings
+        Places in ``data.recordings``, or whether to choose each.
 
     Returns
     -------
     chosen : Bunch
         `data` with all that it holds for each recording cut down to those chosen, in
         the order of `indices`, and the rest as it is.
+
+    Examples
+    --------
+    The recordings in which there is something to hear:
+
+    >>> from singerlearn.datasets import check_dataset, make_singers, take
+    >>> data = make_singers(n_singers=2, n_songs=2, duration=2.0, random_state=0)
+    >>> data.recordings[1][:] = 0.0
+    >>> take(data, check_dataset(data).keep("silent")).songs
+    array(['song01', 'song01', 'song02'], dtype='<U6')
     """
     n_recordings = len(data.recordings)
-    indices = np.asarray(indices, dtype=int)
+    indices = np.arange(n_recordings)[list(indices)]
 
     def cut(value):
         if isinstance(value, Bunch):
