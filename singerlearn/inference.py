@@ -5,6 +5,8 @@ import torch
 
 from singerlearn.batches import ChunkBatches, ChunkDataset, as_tensor
 
+AT_ONCE = 10_000  # chunks of all recordings that lie on the device together
+
 
 def read_chunks(module, recordings, reading, batch_size):
     """Run the network on every chunk.
@@ -24,11 +26,16 @@ def read_chunks(module, recordings, reading, batch_size):
         One entry a recording.
     """
     device = next(module.parameters()).device
-    batches = ChunkBatches(ChunkDataset(recordings, device=device), batch_size)
-    rows = [module.read(module.frames(batch), reading) for batch, _ in batches]
+    ends = np.cumsum([len(chunks) for chunks in recordings])
+    rows = []
+    for some in np.split(
+        np.arange(len(recordings)), np.flatnonzero(np.diff(ends // AT_ONCE)) + 1
+    ):
+        dataset = ChunkDataset([recordings[i] for i in some], device=device)
+        batches = ChunkBatches(dataset, batch_size)
+        rows += [module.read(module.frames(batch), reading) for batch, _ in batches]
     # Copied at the end: every copy from a GPU waits until it has done all before.
-    rows = torch.cat(rows).cpu().numpy()
-    return np.split(rows, np.cumsum([len(chunks) for chunks in recordings])[:-1])
+    return np.split(torch.cat(rows).cpu().numpy(), ends[:-1])
 
 
 def read_densely(module, recordings, reading, batch_size):

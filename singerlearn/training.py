@@ -5,7 +5,6 @@ criterion and what they make of the output.
 """
 
 import copy
-import traceback
 import warnings
 from contextlib import contextmanager
 from numbers import Integral, Real
@@ -16,7 +15,6 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
-from skorch import NeuralNet
 from skorch.callbacks import LRScheduler
 from skorch.helper import predefined_split
 from torch.optim.lr_scheduler import OneCycleLR
@@ -28,8 +26,10 @@ from singerlearn.features import as_chunks
 from singerlearn.identities import check_stretches, count_identities, gather_crowd
 from singerlearn.inference import read_chunks, read_densely
 from singerlearn.labels import encode_labels
+from singerlearn.memory import naming_the_batch_that_fits, naming_what_does_not_fit
 from singerlearn.nn import SingerNet
 from singerlearn.pretrained import load_weights, read_card
+from singerlearn.skorch_net import NetReadOnceAnEpoch
 from singerlearn.synthesis import SyntheticSingers
 
 # The regime of section 3.3. It names no limit to the epochs: training ends by the test.
@@ -163,7 +163,13 @@ class NetOverChunks(BaseEstimator):
             self.synthetic_singers, self.front_end_, self.chunk_frames_, rng
         )
 
-        whole = ChunkDataset(chunks, targets, weights, device, songs)
+        gigabytes = sum(c.spectrogram.size for c in chunks) * 4e-9
+        with naming_what_does_not_fit(
+            f"the spectrograms of {len(chunks)} recordings, {gigabytes:.2g} GB, do not "
+            f"fit into the memory of {device!r}; fit fewer or shorter recordings, or "
+            "set device='cpu'"
+        ):
+            whole = ChunkDataset(chunks, targets, weights, device, songs)
         drawn = np.flatnonzero(weights > 0)
         # What the inner split sets aside may meet what is trained on, in a pair say;
         # other singers meet nobody but each other.
@@ -258,7 +264,7 @@ class NetOverChunks(BaseEstimator):
             callbacks.append(
                 EarlyStoppingTest(self.check_every, self.patience, self.min_improvement)
             )
-        return NeuralNet(
+        return NetReadOnceAnEpoch(
             SingerNet,
             module__n_bands=self.n_features_in_,
             module__chunk_frames=self.chunk_frames_,
@@ -316,7 +322,14 @@ class NetOverChunks(BaseEstimator):
         device = next(module.parameters()).device
         module.precision = check_precision(self.precision, device)
         read = read_chunks if self.inference == "chunks" else read_densely
-        with torch.inference_mode(), kept_memory(self.keep_memory):
+        with (
+            torch.inference_mode(),
+            kept_memory(self.keep_memory),
+            naming_what_does_not_fit(
+                f"batch_size={self.batch_size} does not fit into the memory of "
+                f"{str(device)!r}; set_params a smaller one, which needs no new fit"
+            ),
+        ):
             return read(module, chunks, reading, self.batch_size)
 
     def _check_front_end(self, chunks):
@@ -376,33 +389,3 @@ def seeded_torch(seed, device):
     with torch.random.fork_rng(devices=cuda):
         torch.manual_seed(seed)
         yield
-
-
-@contextmanager
-def naming_the_batch_that_fits(net, train):
-    """Turn "out of memory" into an error that names a batch size that fits."""
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        # The frames of the step that failed still hold all that filled the memory.
-        traceback.clear_frames(error.__traceback__)
-        fits = largest_batch(net, train)
-        raise ValueError(
-            f"batch_size={net.batch_size} does not fit into the memory of "
-            f"{net.device!r}; " + (f"batch_size={fits} does" if fits else "nor does 1")
-        ) from error
-
-
-def largest_batch(net, train):
-    """Return the largest halving of the batch size that can be trained on, or 0."""
-    size = net.batch_size // 2
-    while size:
-        try:
-            net.train_step_single(train.batch(np.zeros(size, dtype=int)))
-            return size
-        except torch.OutOfMemoryError:
-            size //= 2
-        finally:
-            net.module_.zero_grad(set_to_none=True)
-            torch.cuda.empty_cache()
-    return 0

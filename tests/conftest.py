@@ -26,6 +26,15 @@ def rng():
     return np.random.RandomState(0)
 
 
+@pytest.fixture
+def recordings(rng):
+    """Three recordings of 4 bands with 3, 1 and 2 chunks of 8 frames."""
+    from singerlearn.chunks import Chunks
+
+    lengths = (18, 8, 13)
+    return [Chunks(rng.rand(4, n).astype("float32"), 8, 5) for n in lengths]
+
+
 @pytest.fixture(scope="session")
 def singers():
     """Four synthetic singers with three songs each, as `make_singers` gives them."""

@@ -7,6 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
+from singerlearn import inference
+from singerlearn.batches import ChunkDataset
 from singerlearn.chunks import Chunks
 from singerlearn.inference import read_chunks, read_densely
 from singerlearn.nn import AGGREGATIONS, BLOCKS, SingerNet
@@ -72,6 +74,27 @@ def test_a_recording_of_one_chunk_is_the_same_both_ways(reading):
         strict=True,
     ):
         assert_allclose(dense, chunk, rtol=1e-5, atol=1e-6)
+
+
+@torch.inference_mode()
+def test_many_recordings_lie_on_the_device_in_turn(monkeypatch):
+    net = build()
+    recordings = [recording(n, seed=n) for n in (32, 75, 400, 32, 40)]
+    at_once = read_chunks(net, recordings, "outputs", 4)
+    uploaded = []
+
+    class Counted(ChunkDataset):
+        def __init__(self, recordings, **kwargs):
+            uploaded.append(len(recordings))
+            super().__init__(recordings, **kwargs)
+
+    monkeypatch.setattr(inference, "ChunkDataset", Counted)
+    monkeypatch.setattr(inference, "AT_ONCE", 10)
+    for found, expected in zip(
+        read_chunks(net, recordings, "outputs", 4), at_once, strict=True
+    ):
+        assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    assert uploaded == [2, 3]
 
 
 @torch.inference_mode()

@@ -1,0 +1,65 @@
+"""Out of memory is one clear error, in training, in prediction and before either."""
+
+import numpy as np
+import pytest
+import torch
+
+from singerlearn import SingerNetClassifier
+from singerlearn.batches import ChunkDataset
+from singerlearn.memory import largest_batch, naming_the_batch_that_fits
+
+
+def full(*args, **kwargs):
+    raise torch.OutOfMemoryError("full")
+
+
+def test_the_largest_batch_that_fits_is_found_by_halving(recordings):
+    class Net:
+        batch_size, module_ = 6, torch.nn.Linear(1, 1)
+
+        def train_step_single(self, batch):
+            if len(batch[0]) > 1:
+                raise torch.OutOfMemoryError("full")
+
+    assert largest_batch(Net(), ChunkDataset(recordings)) == 1
+
+
+def test_what_the_failed_step_held_is_free_when_a_smaller_batch_is_tried(recordings):
+    class Net:
+        batch_size, device, module_ = 6, "cuda", torch.nn.Linear(1, 1)
+        held = 0
+
+        def train_step_single(self, batch):
+            activations = Activations(self, len(batch[0]))
+            if self.held > 3:
+                raise torch.OutOfMemoryError("full")
+            del activations
+
+    class Activations:
+        def __init__(self, net, n_chunks):
+            self.net, self.n_chunks = net, n_chunks
+            net.held += n_chunks
+
+        def __del__(self):
+            self.net.held -= self.n_chunks
+
+    net, train = Net(), ChunkDataset(recordings)
+    with (
+        pytest.raises(ValueError, match="batch_size=6 does not fit .* batch_size=3 do"),
+        naming_the_batch_that_fits(net, train),
+    ):
+        net.train_step_single(train.batch(np.arange(6)))
+
+
+def test_spectrograms_that_do_not_fit_are_counted(recordings, tiny, monkeypatch):
+    monkeypatch.setattr("singerlearn.training.ChunkDataset", full)
+    with pytest.raises(ValueError, match="3 recordings, 6.2e-07 GB, do not fit"):
+        SingerNetClassifier(**tiny).fit(recordings, [0, 1, 0])
+
+
+@pytest.mark.parametrize("inference", ["chunks", "dense"])
+def test_prediction_asks_for_smaller_batches(recordings, tiny, monkeypatch, inference):
+    net = SingerNetClassifier(**tiny, inference=inference).fit(recordings, [0, 1, 0])
+    monkeypatch.setattr(net.net_.module_, "frames", full)
+    with pytest.raises(ValueError, match="batch_size=16 does not fit .*set_params"):
+        net.predict(recordings)
