@@ -1,6 +1,7 @@
 """The recordings of a benchmark: what `--data` and `--root` on a command line mean."""
 
 import argparse
+import os
 from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
@@ -59,10 +60,11 @@ class Collection(NamedTuple):
     @property
     def identity(self):
         """What tells these recordings from others, wherever they lie: a dict."""
-        who_sings_what = repr((self.singers.tolist(), self.songs.tolist()))
+        sizes = [_size(recording) for recording in self.recordings]
+        known = repr((self.singers.tolist(), self.songs.tolist(), sizes))
         return {
             "recordings": str(self),
-            "fingerprint": f"{crc32(who_sings_what.encode()):08x}",
+            "fingerprint": f"{crc32(known.encode()):08x}",
         }
 
     def take(self, indices):
@@ -73,6 +75,24 @@ class Collection(NamedTuple):
             [grouping[indices] for grouping in self.groupings],
             self.song_titles,
         )
+
+
+def _size(recording):
+    """Return what is cheap to know of a recording: bytes of a file, or samples."""
+    if isinstance(recording, tuple):
+        waveform, sampling_rate = recording
+        return _size(waveform), float(sampling_rate)
+    if isinstance(recording, (str, os.PathLike)):
+        return os.path.getsize(recording)
+    return len(recording)
+
+
+def positive(text):
+    """Read a whole number of 1 or more from a command line."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} must be 1 or more")
+    return number
 
 
 def add_arguments(parser):
@@ -95,10 +115,14 @@ def add_arguments(parser):
     )
     parser.add_argument("--root", type=Path, help="folder of the data")
     parser.add_argument(
-        "--singers", type=int, help="to draw (damp: 46, half of them women) or to make"
+        "--singers",
+        type=positive,
+        help="to draw (damp: 46, half of them women) or to make",
     )
     parser.add_argument(
-        "--recordings", type=int, help="of each singer, to draw (damp: 10) or to make"
+        "--recordings",
+        type=positive,
+        help="of each singer, to draw (damp: 10) or to make",
     )
     parser.add_argument("--duration", type=float, help="seconds of synthetic singing")
 

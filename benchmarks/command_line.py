@@ -59,6 +59,10 @@ def add_regime(parser, *, n_folds, folds, epochs):
     folds, epochs : str
         What a fold is, and how long the training without --epochs.
     """
-    parser.add_argument("--folds", type=int, default=n_folds, help=folds)
+    parser.add_argument(
+        "--folds", type=collection.positive, default=n_folds, help=folds
+    )
     parser.add_argument("--regime", choices=("paper", "quick"), default="quick")
-    parser.add_argument("--epochs", type=int, help=f"at most ({epochs})")
+    parser.add_argument(
+        "--epochs", type=collection.positive, help=f"at most ({epochs})"
+    )

@@ -18,6 +18,7 @@ Writes scale.md and scale.json, damp.md and damp.json, and scale.png.
 import argparse
 from pathlib import Path
 
+import collection
 import matplotlib
 import numpy as np
 import torch
@@ -139,8 +140,12 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--counts", type=int, nargs="+", default=[100, 1000, 10_000])
-    parser.add_argument("--chunks", type=int, default=256, help="to take the rate of")
+    parser.add_argument(
+        "--counts", type=collection.positive, nargs="+", default=[100, 1000, 10_000]
+    )
+    parser.add_argument(
+        "--chunks", type=collection.positive, default=256, help="to take the rate of"
+    )
     parser.add_argument("--minutes", type=float, default=4.0, help="of a recording")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--output", type=Path, default=Path("scale"))
