@@ -303,7 +303,9 @@ def parse():
         default=",".join(DEFAULT),
     )
     parser.add_argument("--tables", nargs="+", choices=TABLES, default=TABLES)
-    parser.add_argument("--steps", type=int, default=1000, help="of 32 chunks")
+    parser.add_argument(
+        "--steps", type=collection.positive, default=1000, help="of 32 chunks"
+    )
     parser.add_argument("--development", action="store_true")
     return parser.parse_args()
 
@@ -329,16 +331,17 @@ def main():
             fits[key] = partial(
                 run, table, row, train, test, heard, voices, arguments, seed
             )
-    results = runs.complete(fits)
+    runs.complete(fits)
 
     for wanted in arguments.tables:
         measured = []
         judge = judge_names if wanted == "known-singers" else judge_embedding
         for key, (table, row, fold, seed, train, test) in about.items():
             if table == wanted:
+                result = runs.read(key)
                 fit = {"row": row, "fold": fold, "seed": seed}
-                fit["seconds"] = round(float(results[key]["seconds"]), 1)
-                for figures in judge(row, results[key], train, test, voices):
+                fit["seconds"] = round(float(result["seconds"]), 1)
+                for figures in judge(row, result, train, test, voices):
                     measured.append(fit | figures)
         table = list(summarise(measured))
         print(f"\n{wanted}\n", markdown(table), sep="\n")

@@ -57,35 +57,13 @@ class Runs:
         with _whole(note) as file:
             file.write(json.dumps(about, indent=1).encode() + b"\n")
 
-    def get(self, key, fit):
-        """Return what `fit`, a function, returned for this key: a dict of arrays."""
-        path = self.fits / f"{key}.npz"
-        if not path.exists():
-            # Stopped from the keyboard, an estimator warns and keeps what it has
-            # learnt so far; among the results it would pass for a whole fit.
-            with warnings.catch_warnings():
-                warnings.filterwarnings("error", "training was interrupted")
-                try:
-                    result = fit()
-                except UserWarning as stopped:
-                    raise KeyboardInterrupt from stopped
-            with _whole(path) as file:
-                np.savez_compressed(file, **result)
-        with np.load(path) as saved:
-            return dict(saved)
-
     def complete(self, fits):
         """Run what is missing; one line says how many are done, and the time left.
 
         Parameters
         ----------
         fits : dict of str to function
-            As for `get`, by their keys.
-
-        Returns
-        -------
-        results : dict of str to dict of arrays
-            By the same keys.
+            By their keys; each returns a dict of arrays, for `read`.
         """
         missing = [key for key in fits if key not in self]
         with tqdm(
@@ -94,13 +72,17 @@ class Runs:
             for key in missing:
                 line.set_description(key)
                 try:
-                    self.get(key, fits[key])
+                    self._keep(key, fits[key])
                 except KeyboardInterrupt:
                     raise SystemExit(
                         "stopped; the same command goes on from here"
                     ) from None
                 line.update()
-        return {key: self.get(key, fit) for key, fit in fits.items()}
+
+    def read(self, key):
+        """Return what the fit of this key returned, a dict of arrays, from its file."""
+        with np.load(self._path(key)) as saved:
+            return dict(saved)
 
     def write(self, table, fits, caption, prefix=""):
         """Write a table and the figures of each fit beside what they were made with.
@@ -129,7 +111,23 @@ class Runs:
                 writer.writerows(rows)
 
     def __contains__(self, key):
-        return (self.fits / f"{key}.npz").exists()
+        return self._path(key).exists()
+
+    def _path(self, key):
+        return self.fits / f"{key}.npz"
+
+    def _keep(self, key, fit):
+        """Run a fit, and write its file."""
+        # Stopped from the keyboard, an estimator warns and keeps what it has learnt
+        # so far; among the results it would pass for a whole fit.
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", "training was interrupted")
+            try:
+                result = fit()
+            except UserWarning as stopped:
+                raise KeyboardInterrupt from stopped
+        with _whole(self._path(key)) as file:
+            np.savez_compressed(file, **result)
 
 
 @contextmanager

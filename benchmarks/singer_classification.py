@@ -206,7 +206,8 @@ def main():
     heard = collection.listen(voices.recordings, runs.folder / "spectrograms")
 
     about, fits = plan(arguments, voices, heard)
-    results = runs.complete(fits)
+    runs.complete(fits)
+    results = {key: runs.read(key) for key in fits}
     measured = [about[key] | figures(result) for key, result in results.items()]
     table = list(summarise(measured))
     caption = (

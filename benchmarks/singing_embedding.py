@@ -87,10 +87,15 @@ class Split(NamedTuple):
     test: np.ndarray
     valid: np.ndarray = np.array([], dtype=int)
 
+    def seed_of(self, row):
+        """Return the seed that a fit depends on; None where nothing is drawn."""
+        return self.seed if self.protocol == "new singers" or row not in CLIPS else None
+
     def key(self, row):
         """Return the name under which a fit is kept."""
-        draws = self.protocol == "new singers" or row not in CLIPS
-        parts = (self.protocol, self.fold, f"seed{self.seed}" if draws else "", row)
+        seed = self.seed_of(row)
+        drawn = "" if seed is None else f"seed{seed}"
+        parts = (self.protocol, self.fold, drawn, row)
         return "_".join(part.replace(" ", "-") for part in parts if part)
 
     def among(self, used):
@@ -309,8 +314,12 @@ def parse():
         epochs="quick: what makes --steps; paper: no end",
     )
     parser.add_argument("--protocols", nargs="+", choices=PROTOCOLS)
-    parser.add_argument("--steps", type=int, default=300, help="of 32 chunks")
-    parser.add_argument("--filters", type=int, nargs="+", help="library's network")
+    parser.add_argument(
+        "--steps", type=collection.positive, default=300, help="of 32 chunks"
+    )
+    parser.add_argument(
+        "--filters", type=collection.positive, nargs="+", help="library's network"
+    )
     return parser.parse_args()
 
 
@@ -349,7 +358,7 @@ def main():
     for split in splits:
         if any(split.key(row) not in runs for row in arguments.rows):
             rehearse(n_chunks, split, voices)
-    results = runs.complete(
+    runs.complete(
         {
             key: partial(embed, row, split, heard, voices, arguments)
             for key, (split, row) in about.items()
@@ -357,10 +366,12 @@ def main():
     )
     fits, first = [], {}
     for key, (split, row) in about.items():
-        fit = {"protocol": split.protocol, "fold": split.fold, "seed": split.seed}
-        figures = measure(results[key], n_chunks, split, voices)
-        fits.append(fit | {"row": row} | figures)
-        first.setdefault(split.protocol, {}).setdefault(row, (split, results[key]))
+        # One by one: the chunks of hundreds of fits are more than memory holds.
+        result = runs.read(key)
+        fit = {"protocol": split.protocol, "fold": split.fold}
+        fit |= {"seed": split.seed_of(row), "row": row}
+        fits.append(fit | measure(result, n_chunks, split, voices))
+        first.setdefault(split.protocol, {}).setdefault(row, (split, result))
 
     table = list(summarise(fits))
     print(markdown(table))

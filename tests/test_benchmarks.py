@@ -1,6 +1,7 @@
 """The paper's tables as commands: what they measure, keep, refuse, and go on with."""
 
 import csv
+import importlib
 import json
 import runpy
 import subprocess
@@ -12,8 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
-
-from singerlearn.datasets import make_singers
 
 ROOT = Path(__file__).resolve().parents[1]
 SEARCH = ROOT / "examples" / "search_hyperparameters.py"
@@ -39,20 +38,6 @@ def table_1(monkeypatch, capsys):
         command = ["singer_classification.py", *map(str, options)]
         monkeypatch.setattr(sys, "argv", command)
         singer_classification.main()
-        return capsys.readouterr().out
-
-    return run
-
-
-@pytest.fixture
-def table_2(monkeypatch, capsys):
-    """Run singing_embedding.py in this process; returns what it printed."""
-
-    def run(*options):
-        import singing_embedding
-
-        monkeypatch.setattr(sys, "argv", ["singing_embedding.py", *map(str, options)])
-        singing_embedding.main()
         return capsys.readouterr().out
 
     return run
@@ -190,7 +175,8 @@ def test_a_fit_stopped_from_the_keyboard_is_not_kept(chunked, singers, tiny, tmp
     with pytest.raises(SystemExit, match="the same command goes on"):
         runs.complete({"one": lambda: fit([KeyInSecondEpoch()])})
     assert "one" not in runs
-    assert runs.complete({"one": lambda: fit(None)})["one"]["epochs"] == 3
+    runs.complete({"one": lambda: fit(None)})
+    assert runs.read("one")["epochs"] == 3
 
 
 def test_runs_go_on_in_a_folder_of_before(tmp_path):
@@ -199,7 +185,7 @@ def test_runs_go_on_in_a_folder_of_before(tmp_path):
     settings = {"data": "x"}
     note = {"command": "python a.py", "machine": "one", "settings": settings}
     (tmp_path / "run.json").write_text(json.dumps(note))
-    Runs(tmp_path, settings).get("a", lambda: {"z": [1]})
+    Runs(tmp_path, settings).complete({"a": lambda: {"z": [1]}})
     assert "a" in Runs(tmp_path, settings)
     with pytest.raises(SystemExit, match="other settings"):
         Runs(tmp_path, {"data": "y"})
@@ -228,6 +214,26 @@ def test_what_cannot_be_done_is_refused(refused, options, said, tmp_path):
     assert said in refused(*options, "--output", tmp_path / "none")
 
 
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("singer_classification", ("--folds", "--epochs", "--singers", "--recordings")),
+        ("singing_embedding", ("--steps", "--filters")),
+        ("past_the_paper", ("--steps",)),
+        ("scale", ("--counts", "--chunks")),
+    ],
+)
+def test_what_is_counted_begins_at_one(command, options, monkeypatch, capsys):
+    main = importlib.import_module(command).main
+    for option in options:
+        for number in ("0", "-3"):
+            monkeypatch.setattr(sys, "argv", [command, option, number])
+            with pytest.raises(SystemExit):
+                main()
+            said = f"argument {option}: {number} must be 1 or more"
+            assert said in capsys.readouterr().err
+
+
 def asked(**options):
     nothing = dict.fromkeys(("root", "singers", "recordings", "duration"))
     return Namespace(**(nothing | options))
@@ -249,6 +255,29 @@ def test_recordings_are_drawn_from_a_folder(singers, tmp_path):
     )
     assert np.unique(drawn.singers, return_counts=True)[1].tolist() == [2, 2, 2]
     assert drawn.identity != whole.identity
+
+
+def test_a_copy_elsewhere_is_the_same_if_it_is_as_long(tmp_path):
+    from collection import Collection
+
+    def fingerprint(*recordings):
+        labels = np.array(["Ann"] * len(recordings))
+        made = Collection(list(recordings), labels, labels, labels, [labels], [])
+        return made.identity["fingerprint"]
+
+    y = np.zeros(8)
+    path, copy, longer = (tmp_path / name for name in ("a.wav", "b.wav", "c.wav"))
+    for file, n_samples in ((path, 8), (copy, 8), (longer, 9)):
+        sf.write(file, np.zeros(n_samples), 8000)
+    found = fingerprint(path, y, (y, 8000))
+    assert found == fingerprint(str(copy), y + 1, (y + 1, 8000.0))
+    others = [
+        (longer, y, (y, 8000)),
+        (path, y[1:], (y, 8000)),
+        (path, y, (y[1:], 8000)),
+        (path, y, (y, 44100)),
+    ]
+    assert len({found, *(fingerprint(*other) for other in others)}) == 5
 
 
 def test_of_damp_46_singers_are_drawn(monkeypatch, tmp_path):
@@ -292,40 +321,6 @@ def test_a_front_end_hears_the_recordings_once(singers, tmp_path):
     assert len({tuple(map(len, heard(name))) for name in ("mel", "clips")}) == 1
 
 
-def test_new_singers_are_drawn_as_in_all():
-    import singing_embedding
-    from collection import Collection
-
-    singers = np.repeat([f"actor{i:02d}" for i in range(1, 24)], 10)
-    gender = np.repeat(["male", "female"] * 11 + ["male"], 10)
-    songs = np.tile([f"song{i}" for i in range(10)], 23)
-    voices = Collection([None] * 230, singers, songs, gender, [songs], [])
-    drawn = set()
-    for seed in range(3):
-        (split,) = singing_embedding.new_singers(voices, 1, seed)
-        assert len(split.train) == 150 and len(split.test) == 80
-        assert not set(singers[split.train]) & set(singers[split.test])
-        assert (gender[split.test] == "female").sum() == 40
-        drawn.add(tuple(np.unique(singers[split.test])))
-    assert len(drawn) == 3
-
-
-def test_the_best_unit_makes_the_loss_least():
-    from embedding_measures import best_unit
-
-    from singerlearn.metrics import contrastive_loss
-
-    rng = np.random.default_rng(0)
-    is_target = np.arange(200) % 2 == 0
-    distances = rng.exponential(np.where(is_target, 20, 100))
-    units = np.geomspace(1e-4, 1, 400)
-    losses = [contrastive_loss(is_target, unit * distances) for unit in units]
-    found = best_unit(is_target, distances)
-    assert contrastive_loss(is_target, found * distances) <= min(losses) + 1e-6
-    # And whatever the unit, it is the same afterwards.
-    assert best_unit(is_target, 7 * distances) == pytest.approx(found / 7, rel=1e-2)
-
-
 def test_crossed_directions_share_neither_lyric_nor_melody(ravdess_song, tmp_path):
     import collection
 
@@ -338,115 +333,6 @@ def test_crossed_directions_share_neither_lyric_nor_melody(ravdess_song, tmp_pat
         for grouping in voices.groupings:
             assert not set(grouping[train]) & set(grouping[test])
     assert sizes == [(3, 2), (2, 3)]
-
-
-@pytest.fixture(scope="module")
-def damp_balanced(tmp_path_factory):
-    """Three singers who sang all fourteen songs, and one who left out the first."""
-    from singerlearn.datasets.damp_balanced import SONGS
-
-    root = tmp_path_factory.mktemp("balanced")
-    made = make_singers(4, len(SONGS), duration=1.0, random_state=0)
-    rows = ["performance_id,account_id,song_title,gender"]
-    for i, (y, singer, song) in enumerate(
-        zip(made.recordings, made.singers, made.songs, strict=True)
-    ):
-        title = SONGS[int(song[-2:]) - 1][0]
-        if (singer, song) != ("singer04", "song01"):
-            sf.write(root / f"{i}.wav", y, made.sampling_rate)
-            rows.append(f"{i}.wav,{singer},{title},F")
-    (root / "metadata.csv").write_text("\n".join(rows))
-    return root
-
-
-@pytest.mark.filterwarnings("ignore:. singers are in both")
-def test_table_2_of_the_balanced_set(table_2, damp_balanced, tmp_path):
-    options = (
-        "--data", "damp-balanced", "--root", damp_balanced, "--regime", "paper",
-        "--rows", "hand-crafted,vanilla-deep-max", "--epochs", 2, "--device", "cpu",
-        "--output", tmp_path,
-    )  # fmt: skip
-    with pytest.warns(UserWarning, match="3 singers are in both train and valid"):
-        table_2(*options)
-    clips, network = read(tmp_path / "table.csv")
-    assert (clips["total, paper"], clips["loss, paper"]) == ("", "")
-    assert (network["total, k"], network["total, paper"]) == ("3612", "3611")
-    assert network["loss, paper"] == "0.3461" and float(network["loss"]) > 0
-    with np.load(
-        tmp_path / "fits" / "balanced_fold1_seed0_vanilla-deep-max.npz"
-    ) as fit:
-        # Songs 1 to 6 of three singers, songs 11 to 14 of all; one chunk each.
-        assert (fit["train"].shape, fit["test"].shape) == ((18, 16), (16, 16))
-        assert fit["valid_loss"].shape == (2,)
-    figures = {path.name for path in tmp_path.glob("*.png")}
-    assert figures == {f"figure{n}_balanced.png" for n in (3, 4, 5, 7)}
-
-
-def test_any_folder_can_be_measured_or_is_refused_at_once(
-    table_2, tmp_path, rng, monkeypatch
-):
-    import singing_embedding
-
-    root = tmp_path / "voices"
-    for i, y in enumerate(0.1 * rng.randn(24, 8000)):  # each a song of its own
-        (root / f"singer{i % 6}").mkdir(parents=True, exist_ok=True)
-        sf.write(root / f"singer{i % 6}" / f"{i}.wav", y, 8000)
-    options = "--data", root, "--rows", "hand-crafted", "--output"
-    table_2(*options, tmp_path / "out")
-    (row,) = read(tmp_path / "out" / "table.csv")
-    assert {row[f"song {k}"] for k in (1, 3, 5, 7)} == {"0.000"}
-    monkeypatch.setattr(singing_embedding, "embed", pytest.fail)
-    with pytest.raises(
-        SystemExit, match=r"new singers: with 12 .* of 3 singers .* and 4 of 1 to embed"
-    ):
-        table_2(*options, tmp_path / "few", "--singers", 4)
-
-
-def test_of_many_rows_the_papers_are_drawn(monkeypatch, tmp_path):
-    import singing_embedding as table
-    from collection import Collection
-
-    drawn = []
-
-    def draw(embeddings, **_):
-        drawn.append(list(embeddings))
-        figure = Namespace(savefig=lambda path, dpi: None)
-        return Namespace(plot=lambda: Namespace(figure_=figure))
-
-    monkeypatch.setattr(table, "KNNDisplay", lambda found, **_: draw(found["singers"]))
-    monkeypatch.setattr(table.EmbeddingDisplay, "from_embeddings", draw)
-    labels = np.repeat(["Ann", "Bob"], 2)
-    voices = Collection([None] * 4, labels, labels[::-1], labels, [labels], [])
-    split = table.Split("balanced", "fold1", 0, np.arange(2), np.arange(4))
-    names = [f"{what} {k}" for what in ("singer", "song") for k in (1, 3, 5, 7)]
-    figures = dict.fromkeys([*names, "singer chance", "song chance"], 0.5)
-    for rows, expected in (
-        # Baselines and Table 2: the shallow ResNeXt with and without attention.
-        ((*table.BASELINES, *table.EMBEDDERS), table.DRAWN[:4]),
-        ([row for row in table.EMBEDDERS if "vanilla" in row], None),
-    ):
-        measured = [{"row": row} | figures for row in rows]
-        results = {row: (split, {"test": np.eye(4)}) for row in rows}
-        table.draw("balanced", measured, results, np.ones(4, int), voices, tmp_path)
-        figure_5, figure_4, figure_7 = drawn[-3:]
-        assert figure_4 == figure_7 == list(expected or rows[:4])
-        assert figure_5 == list(expected or rows)
-
-
-def test_chunk_pairs_of_many_chunks_are_drawn_evenly():
-    from embedding_measures import chunk_pairs
-
-    rng = np.random.default_rng(0)
-    centres = rng.normal(size=(4, 3))
-    singers = np.array([0, 0, 1, 1])
-    chunks = [c + 0.1 * rng.normal(size=(500, 3)) for c in centres]
-    whole = chunk_pairs(chunks, singers)
-    some = chunk_pairs(chunks, singers, n_chunks=200)
-    for is_target, _ in (whole, some):
-        assert is_target.mean() == 0.5
-    for same in (True, False):
-        means = [d[t == same].mean() for t, d in (whole, some)]
-        assert means[1] == pytest.approx(means[0], rel=0.05)
 
 
 def test_the_search_for_hyper_parameters(monkeypatch, capsys):

@@ -1,4 +1,4 @@
-"""The way of a new user: the README's lines, the demo, the benchmark's command line."""
+"""The way of a new user: the README's lines, and the demo."""
 
 import re
 import subprocess
@@ -86,35 +86,3 @@ def test_the_demo_needs_two_recordings_of_each_singer(folder, tmp_path):
     )
     assert done.returncode != 0 and "Traceback" not in done.stderr
     assert "two recordings of each singer; 'singer02' has one" in done.stderr
-
-
-def test_the_embedding_benchmark_runs_and_goes_on_where_it_was(ravdess_song, tmp_path):
-    for actor in (1, 2, 3, 4, 5, 6, 7, 8):
-        for take in ravdess_song.rglob(f"03-02-*-{actor:02d}.flac"):
-            (tmp_path / take.name).symlink_to(take)
-    command = (
-        ROOT / "benchmarks" / "singing_embedding.py", "--data", tmp_path,
-        "--steps", 1, "--filters", 4, 8,
-        "--rows", "hand-crafted,LDA,supervised-contrastive",
-        "--output", tmp_path / "out",
-    )  # fmt: skip
-    printed = run(*command, cwd=tmp_path)
-    assert "80 recordings of 8 singers" in printed
-    table = (tmp_path / "out" / "table.md").read_text().split("\n\n")[0]
-    assert table in printed and len(table.splitlines()) == 2 + 2 * 3
-    figures = {p.name for p in (tmp_path / "out").glob("*.png")}
-    assert figures == {
-        f"figure{n}_{protocol}.png"
-        for n in (4, 5, 7)
-        for protocol in ("new_singers", "new_songs")
-    }
-    fits = sorted((tmp_path / "out" / "fits").iterdir())
-    times = [fit.stat().st_mtime_ns for fit in fits]
-    fits[-1].unlink()
-    assert table.splitlines()[:4] == run(*command, cwd=tmp_path).splitlines()[2:6]
-    assert [fit.stat().st_mtime_ns for fit in fits[:-1]] == times[:-1]
-    refused = subprocess.run(
-        [sys.executable, *map(str, command), "--steps", "2"],
-        cwd=tmp_path, capture_output=True, text=True,
-    )  # fmt: skip
-    assert refused.returncode != 0 and "other settings" in refused.stderr
