@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from collections.abc import Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
@@ -42,7 +43,7 @@ class Collection(NamedTuple):
     groupings : list of ndarray of shape (n_recordings,)
         Two recordings are crossed if they share no label of any: the songs or, of
         RAVDESS song, the lyric and the melody.
-    song_titles : list of str
+    song_titles : sequence of str
         Of DAMP-balanced, the songs in index order; else empty.
     """
 
@@ -51,7 +52,7 @@ class Collection(NamedTuple):
     songs: np.ndarray
     gender: np.ndarray
     groupings: list
-    song_titles: list
+    song_titles: Sequence
 
     def __str__(self):
         n_singers = len(np.unique(self.singers))
@@ -155,7 +156,7 @@ def load(arguments, **made):
         songs=data.songs,
         gender=data.get("gender", np.full(len(data.singers), "")),
         groupings=lyric_and_melody or [data.songs],
-        song_titles=data.get("song_titles", []),
+        song_titles=data.get("song_titles", ()),
     )
 
 

@@ -30,15 +30,16 @@ Two regimes of the paper's networks:
   singer are all there is, all are trained on and the last epoch is kept.
 
 The paper does not say whether its accuracies are of chunks or of recordings; here are
-both, mean and standard deviation over folds and seeds. Finished folds are kept in
---output: a run that is stopped goes on where it was, and other rows, more folds and
-more seeds add to what is there.
+both, mean and standard deviation over folds and seeds, and every fit in a picture.
+Finished folds are kept in --output: a run that is stopped goes on where it was, and
+other rows, more folds and more seeds add to what is there.
 """
 
 import time
 from functools import partial
 from itertools import product
 
+import accuracy_bars
 import collection
 import numpy as np
 import training_curves
@@ -210,9 +211,10 @@ def main():
     results = {key: runs.read(key) for key in fits}
     measured = [about[key] | figures(result) for key, result in results.items()]
     table = list(summarise(measured))
+    chance = 1 / len(np.unique(voices.singers))
     caption = (
-        f"{voices}, chance {1 / len(np.unique(voices.singers)):.3f}; "
-        f"{arguments.split} split, {arguments.regime} regime."
+        f"{voices}, chance {chance:.3f}; {arguments.split} split, {arguments.regime} "
+        "regime."
     )
     print(markdown(table), caption, sep="\n\n")
     runs.write(table, measured, caption)
@@ -221,6 +223,10 @@ def main():
         first.setdefault(about[key]["row"], result)
     networks = {name: row.network for name, row in ROWS.items()}
     training_curves.draw(first, networks, runs.folder / "figure3.png")
+    paper = {
+        name: row.paper["test"] for name, row in ROWS.items() if "test" in row.paper
+    }
+    accuracy_bars.draw(measured, paper, chance, runs.folder / "table.png")
     print(f"Written to {runs.folder.resolve()}")
 
 

@@ -27,6 +27,7 @@ ROWS = {
     "prediction": speed_networks.prediction_row,
     "cross-validation": speed_networks.cross_validation_row,
     "memory": speed_networks.memory_row,
+    "long-recording": speed_networks.long_recording_row,
 }
 
 
@@ -42,6 +43,8 @@ class Sizes:
         Length of a recording, and of one in the folds.
     n_files, n_in_memory : int
         Recordings to transform, and to fit in measured memory.
+    minutes : int
+        Of a long recording.
     folds, epochs, batch : int
         Of cross-validation, of a fit, and chunks in a step.
     filters, fold_filters : tuple of int
@@ -54,6 +57,7 @@ class Sizes:
     song_seconds: float = 12.0
     n_files: int = 6
     n_in_memory: int = 240
+    minutes: int = 180
     folds: int = 10
     epochs: int = 2
     batch: int = 32
@@ -68,6 +72,7 @@ QUICK = Sizes(
     song_seconds=7.0,
     n_files=2,
     n_in_memory=8,
+    minutes=1,
     folds=2,
     epochs=1,
     batch=4,

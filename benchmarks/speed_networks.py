@@ -5,8 +5,10 @@ Contenders have processes of their own: ours changes how its process keeps memor
 
 import tempfile
 from functools import partial
+from pathlib import Path
 
 import numpy as np
+import soundfile as sf
 import torch
 from sklearn.model_selection import cross_validate
 from sklearn.pipeline import Pipeline
@@ -314,3 +316,32 @@ def peak_of_fit(model, n_recordings):
     before = memory("VmRSS")
     model.fit(*synthetic(n_recordings, FOUR_MINUTES))
     return memory("VmHWM") - before
+
+
+def long_recording_row(sizes):
+    """Peak memory of a process that predicts a file of hours, imports and all."""
+    minute = make_singers(1, 1, duration=60.0, sampling_rate=44100, random_state=0)
+    X, y = make_singers(2, 1, duration=6.0, random_state=0, return_X_y=True)
+    model = SingerNetClassifier(max_epochs=1, device="cpu", random_state=0, verbose=0)
+    model.fit(X, y)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "long.flac"
+        with sf.SoundFile(path, "w", 44100, 1) as file:
+            for _ in range(sizes.minutes):
+                file.write(minute.recordings[0])
+        for inference in ("chunks", "dense"):
+            model.set_params(inference=inference)
+            with own_process() as call:
+                seconds, peak = call(predict_and_weigh, model, path)
+            yield Row(
+                f"memory of predicting {sizes.minutes} minutes of FLAC, {inference}",
+                "2 GB for the whole process",
+                "≤ 1 time",
+                [peak / 2e9],
+                f"{seconds / sizes.minutes:.2g} s per minute",
+            )
+
+
+def predict_and_weigh(model, path):
+    """Return the seconds of a prediction, and the most that this process held."""
+    return timed(model.predict, [path])[0], memory("VmHWM")

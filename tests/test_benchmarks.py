@@ -125,7 +125,8 @@ def test_the_table_says_what_was_measured(table_1, refused, tmp_path, monkeypatc
     about = json.loads((output / "table.json").read_text())["about"]
     assert f"--output '{output}'" in about["command"] and "torch" in about["machine"]
     assert about["command"] in (output / "table.md").read_text()
-    assert (output / "figure3.png").stat().st_size > 10_000
+    for picture in ("figure3.png", "table.png"):
+        assert (output / picture).stat().st_size > 10_000
 
     # Nothing is computed twice, nothing even heard again; less may be asked for.
     monkeypatch.setattr(singer_classification, "evaluate", pytest.fail)

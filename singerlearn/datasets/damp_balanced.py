@@ -113,7 +113,7 @@ def load_damp_balanced(
           Paths, in the order of the table.
         - singers, songs, gender : ndarray of shape (n_recordings,), str
           Songs by their titles in `song_titles`.
-        - song_titles : list of 14 str
+        - song_titles : tuple of 14 str
           In index order: song 1 is the first.
         - metadata : Bunch
           The identifiers in ``recording`` and the other columns, ndarrays of str.
@@ -152,7 +152,7 @@ def load_damp_balanced(
 
     rows, faults = read_damp(root, metadata, columns, on_error, name_song=name_song)
     report(faults, on_error)
-    return to_bunch(rows, root, DESCR, return_X_y=return_X_y, song_titles=titles)
+    return to_bunch(rows, root, DESCR, return_X_y=return_X_y, song_titles=tuple(titles))
 
 
 def make_balanced(data, songs):
@@ -309,7 +309,7 @@ def _names(data, songs):
     known, names = set(map(str, data.songs)), []
     for song in songs:
         if isinstance(song, Integral):
-            titles = data.get("song_titles", [])
+            titles = data.get("song_titles", ())
             if not 1 <= song <= len(titles):
                 raise ValueError(
                     f"song {song} is none of the {len(titles)} that data numbers in "

@@ -1,0 +1,93 @@
+"""How far do dense predictions lie from those of chunks? On real recordings.
+
+    python benchmarks/dense.py --data <folder of RAVDESS song> --output dense
+
+The library's networks, classifier and embedder, are trained on one lyric and melody of
+RAVDESS song and read the crossed one in both ways; both directions. The table gives
+
+- accuracy of chunks and of recordings, by chunks and dense;
+- how far probabilities lie apart, at most and on average, and how many of the
+  recordings get another name;
+- how far an embedding moves, as a share of the median distance between two recordings.
+"""
+
+import argparse
+from pathlib import Path
+
+import collection
+import numpy as np
+from scipy.spatial.distance import pdist
+from timing import write_table
+from tqdm.auto import tqdm
+
+from singerlearn import MelChunker, SingerEmbedder, SingerNetClassifier
+from singerlearn.metrics import chunk_accuracy, recording_accuracy
+
+
+def compare_names(model, X, y):
+    """Return accuracies of a classifier both ways, and how its probabilities differ."""
+    ways = {}
+    for way in ("chunks", "dense"):
+        model.set_params(inference=way)
+        ways[way] = model.predict_proba_chunks(X)
+    cells, named = {}, {}
+    for way, of_chunks in ways.items():
+        named[way] = model.classes_[[p.mean(axis=0).argmax() for p in of_chunks]]
+        chunks = [model.classes_[p.argmax(axis=1)] for p in of_chunks]
+        cells[f"chunks, {way}"] = f"{chunk_accuracy(y, chunks):.3f}"
+        cells[f"recordings, {way}"] = f"{recording_accuracy(y, named[way]):.3f}"
+    apart = np.abs(np.concatenate(ways["chunks"]) - np.concatenate(ways["dense"]))
+    means = (np.stack([p.mean(axis=0) for p in own]) for own in ways.values())
+    of_recordings = np.abs(np.subtract(*means))
+    renamed = np.sum(named["chunks"] != named["dense"])
+    return cells | {
+        "chunks differ by": f"{apart.max():.2f}, {apart.mean():.4f} on average",
+        "recordings differ by": f"{of_recordings.max():.2f}, "
+        f"{of_recordings.mean():.4f} on average",
+        "renamed": f"{renamed} of {len(y)}",
+    }
+
+
+def compare_embeddings(model, X):
+    """Return how far an embedding moves, and how far recordings lie apart."""
+    by_chunks, dense = (
+        model.set_params(inference=way).transform(X) for way in ("chunks", "dense")
+    )
+    moved = np.linalg.norm(by_chunks - dense, axis=1) / np.median(pdist(by_chunks))
+    return {"embeddings move by": f"{moved.max():.2f}, {np.median(moved):.3f} median"}
+
+
+def main():
+    """Read the command line, train, compare, print and save."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    collection.add_arguments(parser)
+    parser.add_argument("--epochs", type=int, help="instead of the library's")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--output", type=Path, help="folder for dense.md and .json")
+    arguments = parser.parse_args()
+    voices = collection.load(arguments)
+    X = MelChunker(n_jobs=-1).fit_transform(voices.recordings)
+    common = dict(device=arguments.device, random_state=arguments.seed, verbose=0)
+    if arguments.epochs:
+        common["max_epochs"] = arguments.epochs
+    rows = []
+    for name, train, test in tqdm(list(collection.crossed_directions(voices))):
+        known, new = ([X[i] for i in side] for side in (train, test))
+        y = voices.singers
+        classifier = SingerNetClassifier(**common).fit(known, y[train])
+        embedder = SingerEmbedder(loss="supervised-contrastive", **common)
+        embedder.fit(known, y[train])
+        rows.append(
+            {"direction": name}
+            | compare_names(classifier, new, y[test])
+            | compare_embeddings(embedder, new)
+        )
+    path = arguments.output and arguments.output / "dense"
+    print(write_table(path, rows, recordings=str(voices)))
+
+
+if __name__ == "__main__":
+    main()
