@@ -1,9 +1,8 @@
 """Past the paper as a command: what it trains on, reads, keeps and refuses."""
 
-import csv
 import json
 import sys
-from pathlib import Path
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,30 +10,15 @@ import pytest
 import soundfile as sf
 from scipy import stats
 from sklearn.datasets import make_blobs
+from written import read
 
 from singerlearn.metrics import equal_error_rate, leave_one_out_predict, make_trials
 
-ROOT = Path(__file__).resolve().parents[1]
-
-
-@pytest.fixture(autouse=True)
-def benchmarks(monkeypatch):
-    """Import from the benchmarks' folder, as a script there does."""
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")
-
 
 @pytest.fixture
-def command(monkeypatch, capsys):
-    """Run past_the_paper.py in this process; returns what it printed."""
-
-    def run(*options):
-        import past_the_paper
-
-        monkeypatch.setattr(sys, "argv", ["past_the_paper.py", *map(str, options)])
-        past_the_paper.main()
-        return capsys.readouterr().out
-
-    return run
+def table(command):
+    """Run past_the_paper.py; returns what it printed."""
+    return partial(command, "past_the_paper")
 
 
 @pytest.fixture
@@ -106,28 +90,27 @@ def test_the_interval_is_students():
     assert mean_and_interval([0.9, 1.0]).endswith("1.000]")
 
 
-def test_one_command_prints_the_table_and_goes_on(command, tmp_path):
+def test_one_command_prints_the_table_and_goes_on(table, tmp_path):
     made = "--data", "synthetic", "--singers", 8, "--recordings", 3, "--duration", 6
     asked = *made, "--tables", "new-singers", "--output", tmp_path
-    printed = command(*asked, "--rows", "hand-crafted", "--seed", 0)
+    printed = table(*asked, "--rows", "hand-crafted", "--seed", 0)
     assert "| hand-crafted | PLDA | 1 |" in printed
     (fit,) = tmp_path.glob("fits/*.npz")
     written = fit.stat().st_mtime_ns
 
-    printed = command(*asked, "--rows", "hand-crafted", "--seed", 0, 1)
+    printed = table(*asked, "--rows", "hand-crafted", "--seed", 0, 1)
     assert "| hand-crafted | PLDA | 2 |" in printed
     assert fit.stat().st_mtime_ns == written
-    with (tmp_path / "new-singers_fits.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read(tmp_path / "new-singers_fits.csv")
     assert [row["read by"] for row in rows] == 2 * ["distance", "LDA", "PLDA"]
     whole = json.loads((tmp_path / "new-singers_table.json").read_text())
     assert len(whole["fits"]) == 6
     with pytest.raises(SystemExit, match="other settings"):
-        command(*asked, "--rows", "hand-crafted", "--steps", 5)
+        table(*asked, "--rows", "hand-crafted", "--steps", 5)
 
 
 @pytest.mark.parametrize("row", ["paper", "library"])
-def test_networks_are_trained_for_the_steps(command, tmp_path, monkeypatch, row):
+def test_networks_are_trained_for_the_steps(table, tmp_path, monkeypatch, row):
     import past_the_paper
 
     small = dict(filters=(4, 8), downsampling="max-pool", synthetic_singers=4)
@@ -140,7 +123,7 @@ def test_networks_are_trained_for_the_steps(command, tmp_path, monkeypatch, row)
         (4, 8),
     )
     made = "--data", "synthetic", "--singers", 8, "--recordings", 2, "--duration", 6
-    command(*made, "--tables", "new-singers", "--rows", row, "--steps", 2,
+    table(*made, "--tables", "new-singers", "--rows", row, "--steps", 2,
             "--device", "cpu", "--output", tmp_path)  # fmt: skip
     (fit,) = tmp_path.glob("fits/*.npz")
     with np.load(fit) as kept:
@@ -148,9 +131,9 @@ def test_networks_are_trained_for_the_steps(command, tmp_path, monkeypatch, row)
         assert np.isfinite(kept["test"]).all()
 
 
-def test_known_singers_need_lyrics_and_melodies(command, tmp_path):
+def test_known_singers_need_lyrics_and_melodies(table, tmp_path):
     with pytest.raises(SystemExit, match="need a lyric and a melody"):
-        command("--data", "synthetic", "--tables", "known-singers",
+        table("--data", "synthetic", "--tables", "known-singers",
                 "--output", tmp_path)  # fmt: skip
 
 

@@ -1,6 +1,5 @@
 """The paper's tables as commands: what they measure, keep, refuse, and go on with."""
 
-import csv
 import importlib
 import json
 import runpy
@@ -8,13 +7,15 @@ import subprocess
 import sys
 import time
 from argparse import Namespace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile as sf
+from written import read
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SEARCH = ROOT / "examples" / "search_hyperparameters.py"
 TINY = (
     "--data", "synthetic", "--singers", 2, "--recordings", 3, "--duration", 6,
@@ -22,25 +23,10 @@ TINY = (
 )  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def benchmarks(monkeypatch):
-    """Import from the benchmarks' folder, as a script there does."""
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")
-
-
 @pytest.fixture
-def table_1(monkeypatch, capsys):
-    """Run singer_classification.py in this process; returns what it printed."""
-
-    def run(*options):
-        import singer_classification
-
-        command = ["singer_classification.py", *map(str, options)]
-        monkeypatch.setattr(sys, "argv", command)
-        singer_classification.main()
-        return capsys.readouterr().out
-
-    return run
+def table_1(command):
+    """Run singer_classification.py; returns what it printed."""
+    return partial(command, "singer_classification")
 
 
 @pytest.fixture
@@ -53,11 +39,6 @@ def refused(table_1, capsys):
         return f"{stopped.value.code} {capsys.readouterr().err}"
 
     return run
-
-
-def read(path):
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def test_rows_are_the_papers():

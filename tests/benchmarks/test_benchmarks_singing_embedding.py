@@ -1,43 +1,21 @@
 """Table 2 as a command: what it draws, measures, keeps, and goes on with."""
 
-import csv
-import sys
 import weakref
 from argparse import Namespace
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import pytest
 import soundfile as sf
+from written import read
 
 from singerlearn.datasets import make_singers
 
-ROOT = Path(__file__).resolve().parents[1]
-
-
-@pytest.fixture(autouse=True)
-def benchmarks(monkeypatch):
-    """Import from the benchmarks' folder, as a script there does."""
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")
-
 
 @pytest.fixture
-def table_2(monkeypatch, capsys):
-    """Run singing_embedding.py in this process; returns what it printed."""
-
-    def run(*options):
-        import singing_embedding
-
-        monkeypatch.setattr(sys, "argv", ["singing_embedding.py", *map(str, options)])
-        singing_embedding.main()
-        return capsys.readouterr().out
-
-    return run
-
-
-def read(path):
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+def table_2(command):
+    """Run singing_embedding.py; returns what it printed."""
+    return partial(command, "singing_embedding")
 
 
 def test_new_singers_are_drawn_as_in_all():

@@ -1,32 +1,17 @@
 """The tables of speed: their shape, and that like is compared with like; no times."""
 
 import json
-import sys
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 
-
-@pytest.fixture(autouse=True)
-def benchmarks(monkeypatch):
-    """Import from the benchmarks' folder, as a script there does."""
-    monkeypatch.syspath_prepend(BENCHMARKS)
-
-
-def test_the_table_of_a_quick_run(tmp_path, monkeypatch, capsys):
-    import speed
-
-    command = [
-        "speed.py", "--quick", "--repeats", "2", "--rows", "log-mel", "features",
-        "--output", str(tmp_path / "new"),
-    ]  # fmt: skip
-    monkeypatch.setattr(sys, "argv", command)
-    speed.main()
-    printed = capsys.readouterr().out
+def test_the_table_of_a_quick_run(command, tmp_path):
+    printed = command(
+        "speed", "--quick", "--repeats", 2, "--rows", "log-mel", "features",
+        "--output", tmp_path / "new",
+    )  # fmt: skip
     written = (tmp_path / "new" / "speed.md").read_text(encoding="utf-8")
     assert printed.endswith(written + "\n")
     header, rule, *rows = [
@@ -105,13 +90,10 @@ def test_frames_of_clips_are_those_of_the_recording(singers):
     assert frame_difference(singers.recordings[0]) < 1e-5
 
 
-def test_without_a_gpu_one_line_says_so(monkeypatch):
-    import gpu
-
+def test_without_a_gpu_one_line_says_so(command, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    monkeypatch.setattr(sys, "argv", ["gpu.py"])
     with pytest.raises(SystemExit, match="^benchmarks/gpu.py needs a GPU with CUDA"):
-        gpu.main()
+        command("gpu")
 
 
 @pytest.mark.parametrize("block", ["resnext", "vanilla"])
