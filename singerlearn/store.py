@@ -26,6 +26,7 @@ import warnings
 import zlib
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 import numpy as np
@@ -245,7 +246,7 @@ class SpectrogramStore:
                 shortcut = os.path.join(self.folder, "files", name)
                 known = self._read(shortcut)
                 if known is not None:
-                    return known.decode()
+                    return bytes(known).decode()
                 digest = hashlib.file_digest(file, _blake2b).hexdigest()
         except OSError:
             return None
@@ -286,11 +287,12 @@ class SpectrogramStore:
         return decibels.reshape(n_bands, -1)
 
     def _read(self, path):
-        """Return what was written there; None if that is not, or not as it was."""
+        """Return what was written there, a map of the file; None if it is not whole."""
         try:
             with open(path, "rb", buffering=0) as file:
-                content = file.read()
-        except OSError:
+                # Mapped, it is read by all processes from one place in memory.
+                content = memoryview(mmap(file.fileno(), 0, access=ACCESS_READ))
+        except (OSError, ValueError):  # nothing is no map
             return None
         body = content[_CHECKSUM.size :]
         if content[: _CHECKSUM.size] != _checksum(path, body):

@@ -13,6 +13,9 @@ from singerlearn.synthesis.singer import draw_singer
 from singerlearn.synthesis.song import draw_song
 from singerlearn.synthesis.streams import stream
 
+# Decibels that a part of a recording lies below the recording's maximum, on average.
+QUIETER = 3.0
+
 
 @dataclass(frozen=True)
 class SyntheticSingers:
@@ -72,7 +75,8 @@ class SyntheticSingers:
         Returns
         -------
         ndarray of shape (n_mels, n_frames), float32
-            Cut from what `log_mel` would show of the sound.
+            Cut from what `log_mel` would show of a longer sound, whose loudest moment is
+            often elsewhere.
 
         Raises
         ------
@@ -103,7 +107,8 @@ class SyntheticSingers:
         spectrogram = render_mel(
             voice, performance, channel, n_frames=n_frames, rng=rng, **front_end
         )
-        return np.ascontiguousarray(spectrogram[:, margin : margin + self.n_frames])
+        spectrogram -= rng.exponential(self.channel_effect * QUIETER)
+        return spectrogram[:, margin : margin + self.n_frames].clip(min=0)
 
     def singer(self, singer):
         """Draw the `Singer` of a number."""
