@@ -25,14 +25,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from arithmetic import matrix_rate, operations
 from speed_networks import FOUR_MINUTES, synthetic
 from timing import timed, write_table
-from torch.utils.flop_counter import FlopCounterMode
 from tqdm.auto import tqdm
 
 from singerlearn import SingerNetClassifier
 from singerlearn.batches import ChunkDataset
-from singerlearn.nn import SingerNet
 
 DEVICE = "cuda"
 N_RECORDINGS, N_SINGERS = 460, 46
@@ -41,41 +40,6 @@ MODES = {
     "bfloat16": dict(precision="bfloat16"),
     "bfloat16, compiled": dict(precision="bfloat16", compile=True),
 }
-
-
-def matrix_rate(n=8192, times=20):
-    """Return the multiplications and additions a second of bfloat16 matrices."""
-    a = torch.randn(n, n, device=DEVICE, dtype=torch.bfloat16)
-
-    def multiply():
-        for _ in range(times):
-            a @ a
-        torch.cuda.synchronize()
-
-    multiply()
-    return 2 * n**3 * times / min(timed(multiply)[0] for _ in range(5))
-
-
-def operations(block, chunks):
-    """Return what a chunk costs in training, in prediction, and in dense prediction."""
-    n_chunks, n_bands, chunk_frames = chunks.shape
-    with torch.device(DEVICE):
-        net = SingerNet(
-            n_bands, chunk_frames, N_SINGERS, block=block, aggregation="attention"
-        )
-        chunk = torch.zeros(1, n_bands, chunk_frames)
-        recording = torch.zeros(1, *chunks.spectrogram.shape)
-
-    def count(run, x):
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            run(x)
-        return counter.get_total_flops()
-
-    # The gradients of weights and of inputs cost as much as the way there, but nobody
-    # needs that of a chunk. (Torch's count of the way back knows no grouped kernels.)
-    forward = count(net, chunk)
-    training = 3 * forward - count(net.convolutions[0], chunk[:, None])
-    return training, forward, count(net.frames, recording) / n_chunks
 
 
 def bytes_on_device(chunks):
@@ -115,7 +79,7 @@ def measure(block, mode, batch, chunks, spectrograms, rate, drawn):
         prediction[inference] = sum(map(len, some)) / seconds
 
     rates = (training, prediction["chunks"], prediction["dense"])
-    costs = operations(block, chunks[0])
+    costs = operations(chunks[0], DEVICE, block=block, aggregation="attention")
     percent = [round(100 * r * c / rate, 1) for r, c in zip(rates, costs, strict=True)]
     of_chip = torch.cuda.mem_get_info()[1]
     return {
@@ -149,7 +113,7 @@ def main():
     if not torch.cuda.is_available():
         sys.exit("benchmarks/gpu.py needs a GPU with CUDA, and torch sees none here")
 
-    rate = matrix_rate()
+    rate = matrix_rate(DEVICE, torch.bfloat16)
     chunks, _ = synthetic(arguments.recordings, FOUR_MINUTES)
     spectrograms = bytes_on_device(chunks)
     notes = {

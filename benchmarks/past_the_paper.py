@@ -17,10 +17,13 @@ What is compared, on the same recordings:
 - hand-crafted: mean and deviation of classical features of a clip;
 - resemblyzer: a speech encoder trained on thousands of real speakers, where it is
   installed (``pip install resemblyzer``);
+- encoder: the one that comes with the library, as it comes;
+- hand-crafted+encoder: both, side by side, of the same chunks;
 - paper: the paper's network, for --steps by the paper's recipe (new singers), or for 20
   epochs by the library's (known singers);
-- library: all that this library adds, for --steps of 32 chunks; without one thing after
-  the other, and with another in the place of one.
+- library: the encoder trained further for --steps of 32 chunks, with all that this
+  library adds; without one thing after the other; and "from-scratch", without the
+  encoder's weights, with another aggregation, downsampling or head.
 
 Embeddings of new singers are compared as they are (by the distance of standardised
 features, or the angle between mean embeddings), and by LDA and PLDA that learn from the
@@ -37,6 +40,7 @@ import time
 from argparse import Namespace
 from functools import cache, partial
 from itertools import product
+from zlib import crc32
 
 import collection
 import machine
@@ -66,38 +70,37 @@ from singerlearn.metrics import (
     equal_error_rate,
     recording_accuracy,
 )
+from singerlearn.pretrained import ENCODER, WEIGHTS, find
 
 TABLES = ("new-singers", "known-singers")
-FROZEN = {"hand-crafted": "clips", "resemblyzer": "resemblyzer"}
+FROZEN = {
+    "hand-crafted": "clips",
+    "resemblyzer": "resemblyzer",
+    "encoder": "encoder",
+    "hand-crafted+encoder": "both",
+}
 LIBRARY = dict(
     stretches=(0.86, 0.93, 1.07, 1.15),
     synthetic_singers=1600,
-    filters=(48, 96, 128),
-    downsampling=("stride", "max-pool", "max-pool"),
-    aggregation="statistics",
-    head_norm=True,
-    lr=3e-3,
 )
-EMBEDDING = dict(
-    n_components=64,
-    loss="margin-softmax",
-    loss_params=dict(angle=0.2, scale=25.0),
-)
+SCRATCH = dict(pretrained=None, lr=3e-3)
 VARIANTS = {
     "library": {},
     "without-stretches": dict(stretches=()),
     "without-synthetic-singers": dict(synthetic_singers=0),
     "without-augmentation": dict(augment=False),
-    "without-all-three": dict(stretches=(), synthetic_singers=0, augment=False),
-    "average": dict(aggregation="average"),
-    "attention": dict(aggregation="attention"),
-    "attentive-statistics": dict(aggregation="attentive-statistics"),
-    "self-attention": dict(aggregation="self-attention"),
-    "pools": dict(downsampling="max-pool"),
-    "strides": dict(downsampling="stride"),
-    "dense-head": dict(head_norm=False, dense=(1024, 1024, 1024)),
+    "from-scratch": SCRATCH,
+    "from-scratch-without-all": SCRATCH
+    | dict(stretches=(), synthetic_singers=0, augment=False),
+    "average": SCRATCH | dict(aggregation="average"),
+    "attention": SCRATCH | dict(aggregation="attention"),
+    "attentive-statistics": SCRATCH | dict(aggregation="attentive-statistics"),
+    "self-attention": SCRATCH | dict(aggregation="self-attention"),
+    "pools": SCRATCH | dict(downsampling="max-pool"),
+    "strides": SCRATCH | dict(downsampling="stride"),
+    "dense-head": SCRATCH | dict(head_norm=False, dense=(1024, 1024, 1024)),
 }
-DEFAULT = ("hand-crafted", "paper", "library")
+DEFAULT = ("hand-crafted", "encoder", "paper", "library")
 CLASSIFIERS = {
     "SVM": SVC(C=10.0),
     "LDA": LinearDiscriminantAnalysis(),
@@ -118,13 +121,19 @@ def hear(voices, heard, device):
     Returns
     -------
     hear : callable
-        Takes ``"resemblyzer"``, too.
+        Takes ``"resemblyzer"``, ``"encoder"`` and ``"both"``, too.
     """
 
     @cache
     def hear(front_end):
         if front_end == "resemblyzer":
             return list(embed_speech(voices.recordings, device))
+        if front_end == "encoder":
+            encoder = SingerEmbedder.from_pretrained(device=device)
+            return encoder.transform_chunks(heard("mel"))
+        if front_end == "both":
+            pairs = zip(hear("clips"), hear("encoder"), strict=True)
+            return [np.hstack(pair) for pair in pairs]
         return heard(front_end)
 
     return hear
@@ -149,7 +158,7 @@ def embed_speech(recordings, device):
         yield encoder.embed_utterance(speech, return_partials=True)[1]
 
 
-def sides(table, voices, seed, development):
+def sides(table, voices, seed, development=False):
     """Yield each fold of a table: its name, what is trained on, what is tested."""
     if table == "known-singers":
         kind = "development" if development else "crossed"
@@ -187,10 +196,8 @@ def build(table, row, n_chunks, seed, arguments):
         paper = singing_embedding.RECIPE
         return singer_classification.build(paper, "quick", validate=False, **common)
     common |= dict(verbose=0, n_jobs=-1, batch_size=singing_embedding.BATCH)
-    if embeds(table, row):
-        model = SingerEmbedder(**EMBEDDING | LIBRARY | VARIANTS[row] | common)
-    else:
-        model = SingerNetClassifier(**LIBRARY | VARIANTS[row] | common)
+    estimator = SingerEmbedder if embeds(table, row) else SingerNetClassifier
+    model = estimator.from_pretrained(**LIBRARY | common).set_params(**VARIANTS[row])
     in_epoch = np.minimum(n_chunks, model.chunks_per_recording).sum()
     if model.synthetic_singers:
         in_epoch /= 1 - model.synthetic_share
@@ -231,24 +238,36 @@ def unpack(fit):
 def judge_embedding(row, fit, train, test, voices):
     """Yield readings of an embedding, with crossed neighbours and equal error rate."""
     known, new = unpack(fit)
+    for reading, alike in similarities(row, known, voices.singers[train], new):
+        yield {"read by": reading} | crossed_figures(alike, voices, test)
+
+
+def crossed_figures(alike, voices, test):
+    """Return how well likeness tells singers, over crossed neighbours and pairs.
+
+    Parameters
+    ----------
+    alike : ndarray of shape (n_test, n_test)
+        The higher, the more alike.
+    voices : Collection
+    test : ndarray of shape (n_test,)
+    """
     singers = voices.singers[test]
     shared = np.any([g[test][:, None] == g[test] for g in voices.groupings], axis=0)
     first, second = np.nonzero(np.triu(~shared))
-    for reading, alike in similarities(row, known, voices.singers[train], new):
-        nearest = np.where(shared, -np.inf, alike).argmax(axis=1)
-        yield {
-            "read by": reading,
-            "crossed 1-NN": np.mean(singers[nearest] == singers),
-            "crossed EER": equal_error_rate(
-                singers[first] == singers[second], alike[first, second]
-            ),
-        }
+    nearest = np.where(shared, -np.inf, alike).argmax(axis=1)
+    return {
+        "crossed 1-NN": np.mean(singers[nearest] == singers),
+        "crossed EER": equal_error_rate(
+            singers[first] == singers[second], alike[first, second]
+        ),
+    }
 
 
 def similarities(row, known, singers, new):
     """Yield readings, and how alike each finds new recordings, (n_new, n_new)."""
     standardised = ClipEmbedder(StandardScaler()).fit(known).transform(new)
-    if row == "hand-crafted":
+    if row.startswith("hand-crafted"):
         yield "distance", -cdist(standardised, standardised)
     else:
         directions = Normalizer().transform([chunks.mean(axis=0) for chunks in new])
@@ -316,6 +335,7 @@ def main():
     voices = collection.load(arguments, n_singers=12, n_songs=4, duration=8.0)
     settings = {name: getattr(arguments, name) for name in ("data", "steps")}
     settings |= {"development": arguments.development, "library": LIBRARY}
+    settings["encoder"] = crc32((find(ENCODER) / WEIGHTS).read_bytes())
     runs = Runs(arguments.output, settings | voices.identity)
     print(machine.describe(), voices, sep="\n")
     kept = collection.listen(voices.recordings, runs.folder / "spectrograms")

@@ -54,7 +54,7 @@ class Sizes:
     repeats: int = 5
     fits: int = 3
     seconds: float = 240.0
-    song_seconds: float = 12.0
+    song_seconds: float = 8.0
     n_files: int = 6
     n_in_memory: int = 240
     minutes: int = 180

@@ -13,11 +13,16 @@ from torch import nn
 from singerlearn.features import as_chunks
 from singerlearn.identities import count_identities
 from singerlearn.labels import encode_singers
+from singerlearn.pretrained import TransferMixin
 from singerlearn.training import PAPER, NetOverChunks
 
 
 class SingerNetClassifier(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, NetOverChunks
+    TransferMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    ClassifierMixin,
+    NetOverChunks,
 ):
     """Names the singer of a recording with the paper's convolutional networks.
 
@@ -30,6 +35,9 @@ class SingerNetClassifier(
     chunker : transformer, default=None
         Turns raw recordings into chunks; None stands for ``MelChunker()``. Not used on
         recordings that come chunked.
+    pretrained : str, Path or None, default=None
+        The network whose weights, but for the output layer, `fit` starts from, as for
+        :meth:`from_pretrained`; None starts from weights drawn at random.
     block : {"resnext", "resnet", "vanilla"}, default="resnext"
         Convolutional block (paper, Figure 2).
     cardinality : int, default=4
@@ -155,6 +163,7 @@ class SingerNetClassifier(
         self,
         *,
         chunker=None,
+        pretrained=None,
         block="resnext",
         cardinality=4,
         filters=(32, 64, 128),
@@ -188,6 +197,7 @@ class SingerNetClassifier(
         verbose=1,
     ):
         self.chunker = chunker
+        self.pretrained = pretrained
         self.block = block
         self.cardinality = cardinality
         self.filters = filters

@@ -2,7 +2,6 @@
 
 from functools import partial
 from numbers import Integral, Real
-from pathlib import Path
 
 import numpy as np
 from scipy.spatial.distance import pdist
@@ -128,6 +127,7 @@ class SingerEmbedder(
     (4,)
     """
 
+    _keeps_output = True
     _parameter_constraints = {
         **NetOverChunks._parameter_constraints,
         "n_components": [Interval(Integral, 1, None, closed="left")],
@@ -136,7 +136,6 @@ class SingerEmbedder(
         "loss_params": [dict, None],
         "partners_from": [StrOptions({"recordings", "chunks"})],
         "chunks_per_singer": [Interval(Integral, 2, None, closed="left")],
-        "pretrained": [str, Path, None],
         "batch_size": [Interval(Integral, 2, None, closed="left")],
     }
 
@@ -308,7 +307,6 @@ class SingerEmbedder(
             songs=songs,
             validation=validation_singers,
             batches=batches,
-            pretrained=self.pretrained,
         )
         return self
 
@@ -409,9 +407,7 @@ class SingerEmbedder(
     def _restore(self, card):
         """Make what `fit` makes of a pretrained network."""
         self._validate_params()
-        self._restore_net(
-            card, self.pretrained, self.n_components, self._criterion(n_singers=1)
-        )
+        self._restore_net(card, self.n_components, self._criterion(n_singers=1))
 
     def _recordings_of(self, validation_singers, names, codes):
         """Return the indices of the validation singers' recordings."""

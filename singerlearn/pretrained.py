@@ -2,7 +2,8 @@
 
 A pretrained network is a folder with ``weights.safetensors`` and ``card.json``. The
 card holds what the weights cannot say: the estimator's parameters, how recordings
-become chunks, and, for people, who trained it on what and how well it does.
+become chunks, and, for people, who trained it on what and how well it does. One comes
+with the library: `ENCODER`, trained on synthetic singers alone.
 """
 
 import json
@@ -13,55 +14,73 @@ from sklearn.utils.validation import check_is_fitted
 import singerlearn
 from singerlearn.features import CQTChunker, MelChunker
 
+ENCODER = "synthetic-singers"
+ENCODERS = Path(__file__).with_name("encoders")
 WEIGHTS, CARD = "weights.safetensors", "card.json"
 CHUNKERS = {"mel": MelChunker, "cqt": CQTChunker}
-# What a card keeps of an estimator's parameters: those that the weights depend on.
-KEPT = (
-    "n_components", "loss", "margin", "loss_params",
+# Parameters of the network's body, which a card keeps with whatever else the weights
+# depend on.
+BODY = (
     "block", "cardinality", "filters", "downsampling",
     "aggregation", "head_norm", "dense", "dropout",
 )  # fmt: skip
+# What cards cannot do without.
+NEEDED = {"parameters": dict, "front_end": (dict, type(None)), "shape": list}
 
 
-class PretrainedMixin:
-    """Estimators that can be had fitted, and be kept for others."""
+class TransferMixin:
+    """Estimators whose network can begin where another one's training has ended."""
+
+    _kept = BODY
 
     @classmethod
-    def from_pretrained(cls, pretrained, **parameters):
-        """Return an embedder that was trained before.
+    def from_pretrained(cls, pretrained=ENCODER, **parameters):
+        """Return an estimator whose network was trained before, on other singers.
 
-        It embeds recordings at once. `fit` trains it further, on singers of your own,
-        and so does `fit` of its clones, in cross-validation say.
+        An embedder embeds recordings at once, and `fit` trains it further, on singers
+        of your own; a classifier has to be told by `fit` who they are. So do the `fit`
+        of clones, in cross-validation say.
 
         Parameters
         ----------
-        pretrained : str or Path
-            A folder that `save_pretrained` wrote.
+        pretrained : str or Path, default="synthetic-singers"
+            A folder that :meth:`SingerEmbedder.save_pretrained` wrote; or, by its name,
+            the encoder that comes with the library. It was trained on singers who never
+            lived, so that no recording's licence hangs on it.
         **parameters
             What shall differ: of the training, say, or the device.
 
         Returns
         -------
-        SingerEmbedder
-            Fitted.
+        SingerEmbedder or SingerNetClassifier
+            The embedder is fitted.
 
         Raises
         ------
         FileNotFoundError
-            If there is no such embedder.
+            If there is no such network.
         ValueError
-            If parameters build another network than the one that was trained.
+            If its files cannot be read, or if parameters build another network than the
+            one that was trained.
         """
         card = read_card(pretrained)
+        known = {name: card["parameters"][name] for name in cls._kept}
         front_end = dict(card["front_end"] or {})
         if kind := front_end.pop("spectrogram", None):
             _, chunk_frames = card["shape"]
-            chunker = CHUNKERS[kind](chunk_frames=chunk_frames, **front_end)
-            parameters = {"chunker": chunker} | parameters
-        known = {"pretrained": pretrained} | card["parameters"]
-        embedder = cls(**(known | parameters))
-        embedder._restore(card)
-        return embedder
+            known["chunker"] = CHUNKERS[kind](chunk_frames=chunk_frames, **front_end)
+        estimator = cls(**(known | {"pretrained": pretrained} | parameters))
+        estimator._restore(card)
+        return estimator
+
+    def _restore(self, card):
+        """Make what `fit` makes of a pretrained network, where that needs no data."""
+
+
+class PretrainedMixin(TransferMixin):
+    """Estimators that can be had fitted, and be kept for others."""
+
+    _kept = (*BODY, "n_components", "loss", "margin", "loss_params")
 
     def save_pretrained(self, folder, **about):
         """Keep the fitted network for `from_pretrained`: its weights, and a card.
@@ -77,12 +96,17 @@ class PretrainedMixin:
         check_is_fitted(self, "net_")
         parameters = self.get_params(deep=False)
         card = {
-            "parameters": {name: parameters[name] for name in KEPT},
+            "parameters": {name: parameters[name] for name in self._kept},
             "front_end": self.front_end_,
             "shape": [self.n_features_in_, self.chunk_frames_],
             "singerlearn": singerlearn.__version__,
         }
         save(self.net_.module_, card | about, folder)
+
+
+def find(pretrained):
+    """Return the folder of a pretrained network, given that or the name of ours."""
+    return ENCODERS / ENCODER if pretrained == ENCODER else Path(pretrained)
 
 
 def read_card(pretrained):
@@ -91,7 +115,7 @@ def read_card(pretrained):
     Parameters
     ----------
     pretrained : str or Path
-        Its folder.
+        Its folder, or `ENCODER`.
 
     Returns
     -------
@@ -102,32 +126,61 @@ def read_card(pretrained):
     ------
     FileNotFoundError
         If there is no such network.
+    ValueError
+        If the card cannot be read, or lacks something.
     """
-    card = Path(pretrained) / CARD
-    if not card.is_file():
+    path = find(pretrained) / CARD
+    if not path.is_file():
         raise FileNotFoundError(
             f"no pretrained network {str(pretrained)!r}: a folder with {CARD} is "
-            "needed, as save_pretrained writes it"
+            f"needed, as save_pretrained writes it, or {ENCODER!r}, which comes with "
+            "the library"
         )
-    return json.loads(card.read_text(encoding="utf-8"))
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        missing = [k for k, kind in NEEDED.items() if not isinstance(card[k], kind)]
+        missing += [name for name in BODY if name not in card["parameters"]]
+    except (ValueError, TypeError, KeyError) as error:  # no JSON, no dict, no such key
+        raise ValueError(f"{path} is no card of a network: {error!r}") from error
+    if missing:
+        raise ValueError(f"{path} is no card of a network: it lacks {missing[0]!r}")
+    return card
 
 
-def load_weights(module, pretrained):
+def load_weights(module, pretrained, *, output=True):
     """Put the weights of a pretrained network into a `SingerNet`.
+
+    Parameters
+    ----------
+    module : SingerNet
+    pretrained : str or Path
+        Folder, or `ENCODER`.
+    output : bool, default=True
+        Whether the output layer's, too; else it stays as it is.
 
     Raises
     ------
     ValueError
-        If the network is of another shape.
+        If the weights cannot be read, or are of a network of another shape.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    weights = load_file(Path(pretrained) / WEIGHTS)
-    own = {name: tuple(value.shape) for name, value in module.state_dict().items()}
+    path = find(pretrained) / WEIGHTS
+    try:
+        weights = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
+    own = module.state_dict()
+    if not output:
+        kept = {name: own[name] for name in own if name.startswith("output.")}
+        weights = {name: w for name, w in weights.items() if name in own} | kept
     differ = [
         name
         for name in own.keys() | weights.keys()
-        if name not in weights or own.get(name) != tuple(weights[name].shape)
+        if name not in weights
+        or name not in own
+        or own[name].shape != weights[name].shape
     ]
     if differ:
         raise ValueError(

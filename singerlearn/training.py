@@ -8,6 +8,7 @@ import copy
 import warnings
 from contextlib import contextmanager
 from numbers import Integral, Real
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -65,6 +66,9 @@ class NetOverChunks(BaseEstimator):
     over the chunks of recordings.
     """
 
+    # Whether a pretrained network's output layer says what this one's shall say.
+    _keeps_output = False
+
     # What the network is built of is judged where it is built, in `SingerNet`.
     _parameter_constraints = {
         "filters": [tuple, list],
@@ -86,6 +90,7 @@ class NetOverChunks(BaseEstimator):
         ],
         "synthetic_share": [Interval(Real, 0, 1, closed="neither")],
         "n_jobs": [Integral, None],
+        "pretrained": [str, Path, None],
         "early_stopping": ["boolean"],
         "check_every": [Interval(Integral, 1, None, closed="left")],
         "patience": [Interval(Integral, 1, None, closed="left")],
@@ -113,7 +118,6 @@ class NetOverChunks(BaseEstimator):
         songs=None,
         validation=None,
         batches=ChunkBatches,
-        pretrained=None,
     ):
         """Train ``net_`` on the chunks of recordings.
 
@@ -139,12 +143,10 @@ class NetOverChunks(BaseEstimator):
             Indices of recordings to validate on, instead of an inner split.
         batches : callable that returns a ChunkBatches
             How chunks meet in a batch.
-        pretrained : str or Path, default=None
-            The network whose weights to start from.
         """
         check_alike(chunks)
-        if pretrained is not None:
-            self._take_front_end(read_card(pretrained))
+        if self.pretrained is not None:
+            self._take_front_end(read_card(self.pretrained))
             self._check_front_end(chunks[0])
         check_stretches(self.stretches)
         weights = np.ones(len(chunks)) if weights is None else weights
@@ -192,8 +194,8 @@ class NetOverChunks(BaseEstimator):
         seed = rng.randint(2**31 - 1)
         with seeded_torch(seed, device), kept_memory(self.keep_memory):
             net = self._build_net(n_outputs, criterion, batches, device, seed)
-            if pretrained is not None:
-                load_weights(net.module_, pretrained)
+            if self.pretrained is not None:
+                load_weights(net.module_, self.pretrained, output=self._keeps_output)
             # On a CPU, convolutions run up to twice as fast over channels-last.
             net.module_.to(memory_format=torch.channels_last)
             if self.compile:
@@ -240,13 +242,13 @@ class NetOverChunks(BaseEstimator):
         self.front_end_ = card["front_end"]
         self.n_features_in_, self.chunk_frames_ = card["shape"]
 
-    def _restore_net(self, card, pretrained, n_outputs, criterion):
+    def _restore_net(self, card, n_outputs, criterion):
         """Make ``net_`` of a pretrained network, without training."""
         self._take_front_end(card)
         device = check_device(self.device)
         with seeded_torch(0, device):
             net = self._build_net(n_outputs, criterion, ChunkBatches, device, seed=0)
-        load_weights(net.module_, pretrained)
+        load_weights(net.module_, self.pretrained)
         net.module_.to(memory_format=torch.channels_last)
         self.net_, self.history_ = net, net.history
         self.validation_indices_ = np.array([], dtype=int)

@@ -43,7 +43,7 @@ ROOMS = {
         "skorch_net",
         "synthesis",
     },
-    "classifier": {"features", "identities", "labels", "training"},
+    "classifier": {"features", "identities", "labels", "pretrained", "training"},
     "embedder": {
         "batches",
         "features",

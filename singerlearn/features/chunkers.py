@@ -46,6 +46,15 @@ class _Chunker(RecordingTransformer):
         n_bands = getattr(self, self._bands)
         return np.array([f"{self._kind}{band:02}" for band in range(n_bands)], object)
 
+    @property
+    def front_end(self):
+        """How the spectrograms are made: their kind and its parameters, a dict."""
+        others = ("chunk_frames", "hop_frames", "n_jobs", "store")
+        names = self._parameter_constraints.keys() - others
+        return {"spectrogram": self._kind} | {
+            n: getattr(self, n) for n in sorted(names)
+        }
+
     def _check(self, X):
         recordings = super()._check(X)
         self._open_store()
@@ -57,13 +66,11 @@ class _Chunker(RecordingTransformer):
         return self.store
 
     def _transform_recording(self, recording):
-        others = ("chunk_frames", "hop_frames", "n_jobs", "store")
-        names = self._parameter_constraints.keys() - others
-        parameters = {name: getattr(self, name) for name in sorted(names)}
-        front_end = {"spectrogram": self._kind, **parameters}
+        front_end = self.front_end
 
         def compute():
             y = load(recording, self.sampling_rate)
+            parameters = {k: v for k, v in front_end.items() if k != "spectrogram"}
             return self._spectrogram(y, **parameters)
 
         store = self._open_store()

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import ceil
 
-import numpy as np
-
 from singerlearn.synthesis.channel import draw_channel
 from singerlearn.synthesis.mel import render_mel
 from singerlearn.synthesis.performance import perform
@@ -75,8 +73,8 @@ class SyntheticSingers:
         Returns
         -------
         ndarray of shape (n_mels, n_frames), float32
-            Cut from what `log_mel` would show of a longer sound, whose loudest moment is
-            often elsewhere.
+            Cut from what `log_mel` would show of a longer sound, whose loudest moment
+            is often elsewhere.
 
         Raises
         ------

@@ -97,15 +97,16 @@ def test_without_a_gpu_one_line_says_so(command, monkeypatch):
 
 
 @pytest.mark.parametrize("block", ["resnext", "vanilla"])
-def test_operations_are_those_of_the_layers(block, monkeypatch):
-    import gpu
+def test_operations_are_those_of_the_layers(block):
     import torch
+    from arithmetic import operations
     from speed_networks import synthetic
 
     from singerlearn.nn import SingerNet
 
     costs = []
-    net = SingerNet(96, 256, gpu.N_SINGERS, block=block, aggregation="attention")
+    network = dict(block=block, aggregation="attention")
+    net = SingerNet(96, 256, 46, **network)
     for layer in net.modules():
         if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear):
             layer.register_forward_hook(
@@ -115,9 +116,8 @@ def test_operations_are_those_of_the_layers(block, monkeypatch):
             )
     with torch.no_grad():
         net(torch.zeros(1, 96, 256))
-    monkeypatch.setattr(gpu, "DEVICE", "cpu")
     ((chunks,), _) = synthetic(1, 256 + 5 * 51)
-    training, prediction, dense = gpu.operations(block, chunks)
+    training, prediction, dense = operations(chunks, "cpu", **network)
     # Attention itself costs a few thousandths.
     np.testing.assert_allclose(prediction, sum(costs), rtol=0.005)
     np.testing.assert_allclose(training, 3 * sum(costs) - costs[0], rtol=0.005)
