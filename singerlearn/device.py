@@ -8,10 +8,12 @@ from contextlib import contextmanager
 
 import torch
 
-# glibc's own settings, and what they are unless the environment says otherwise.
-_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
-_DEFAULTS = {_TRIM_THRESHOLD: 128 * 1024, _MMAP_MAX: 65536}
-_KEEPING = {_TRIM_THRESHOLD: -1, _MMAP_MAX: 0}  # never give back, never map anew
+# Settings of glibc: never give back, never map anew. Once any is set, its thresholds no
+# longer adjust themselves to what the process asks for; so afterwards they stand where
+# they would have risen to at most, lest every array of 1 MB be mapped anew.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
+_KEEPING = {_TRIM_THRESHOLD: -1, _MMAP_MAX: 0}
+_AFTERWARDS = {_TRIM_THRESHOLD: 2**26, _MMAP_THRESHOLD: 2**25, _MMAP_MAX: 65536}
 
 _lock = threading.Lock()
 _n_keepers = 0
@@ -40,11 +42,13 @@ def check_precision(precision, device):
     """
     if precision != "auto":
         return precision
-    if torch.device(device).type == "cuda":
+    kind = torch.device(device).type
+    if kind == "cuda":
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
         able = getattr(torch.cpu, "get_capabilities", dict)()
-        fast = able.get("avx512_bf16") or able.get("amx_bf16")
+        units = ("avx512_bf16", "amx_bf16", "bf16")  # the last of ARM's
+        fast = kind == "cpu" and any(able.get(unit) for unit in units)
     return "bfloat16" if fast else "float32"
 
 
@@ -87,7 +91,7 @@ def _count(libc, change):
     with _lock:
         before, _n_keepers = _n_keepers, _n_keepers + change
         if 0 in (before, _n_keepers):
-            for setting, value in (_KEEPING if _n_keepers else _DEFAULTS).items():
+            for setting, value in (_KEEPING if _n_keepers else _AFTERWARDS).items():
                 libc.mallopt(setting, value)
         if not _n_keepers:
             libc.malloc_trim(0)

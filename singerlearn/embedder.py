@@ -392,6 +392,12 @@ class SingerEmbedder(
         tags.target_tags.required = True
         return tags
 
+    @property
+    def _batch_unit(self):
+        """A pair; or two singers, where a batch is of several."""
+        in_pairs = self.loss in ("contrastive", "margin-softmax")
+        return 2 if in_pairs else 2 * self.chunks_per_singer
+
     def _criterion(self, n_singers):
         """Return the loss over so many recorded singers, to be made with the net."""
         return criterion(
@@ -447,11 +453,11 @@ class SingerEmbedder(
             check_partners(names, codes, songs, unit)
         if self.loss == "contrastive":
             return partial(PairBatches, same_recording=same_recording), songs
-        if self.batch_size < 2 * self.chunks_per_singer:
+        if self.batch_size < self._batch_unit:
             raise ValueError(
                 f"batch_size={self.batch_size} does not hold two singers with "
                 f"chunks_per_singer={self.chunks_per_singer}: make it "
-                f"{2 * self.chunks_per_singer} or more"
+                f"{self._batch_unit} or more"
             )
         return partial(
             SingerBatches,

@@ -33,9 +33,10 @@ def read_chunks(module, recordings, reading, batch_size):
     ):
         dataset = ChunkDataset([recordings[i] for i in some], device=device)
         batches = ChunkBatches(dataset, batch_size)
-        rows += [module.read(module.frames(batch), reading) for batch, _ in batches]
-    # Copied at the end: every copy from a GPU waits until it has done all before.
-    return np.split(torch.cat(rows).cpu().numpy(), ends[:-1])
+        read = [module.read(module.frames(batch), reading) for batch, _ in batches]
+        # Copied together: every copy from a GPU waits until it has done all before.
+        rows.append(torch.cat(read).cpu().numpy())
+    return np.split(np.concatenate(rows), ends[:-1])
 
 
 def read_densely(module, recordings, reading, batch_size):
@@ -83,11 +84,8 @@ def _windows(module, chunks, batch_size):
     margin = -(-module.reach // step)
     # The frames of one stretch, its margins left out, are those of a batch of chunks.
     stretch = starts // max(1, (batch_size - 1) * width)
-    device = next(module.parameters()).device
+    spectrogram = as_tensor(chunks.spectrogram, next(module.parameters()).device)
     for part in np.split(starts, np.flatnonzero(np.diff(stretch)) + 1):
         first, last = max(0, part[0] - margin), part[-1] + width + margin
-        frames = module.frames(
-            as_tensor(chunks.spectrogram[:, first * step : last * step], device)[None]
-        )[0]
-        windows = frames.unfold(1, width, 1)  # (channels * bands, starts, width)
-        yield windows[:, torch.from_numpy(part - first).to(device)].swapaxes(0, 1)
+        (frames,) = module.frames(spectrogram[None, :, first * step : last * step])
+        yield torch.stack([frames[:, i : i + width] for i in (part - first).tolist()])

@@ -17,26 +17,35 @@ def naming_what_does_not_fit(message):
 
 
 @contextmanager
-def naming_the_batch_that_fits(net, train):
-    """Turn "out of memory" into an error that names a batch size that fits."""
+def naming_the_batch_that_fits(net, train, unit=1):
+    """Turn "out of memory" into an error that names a batch size that fits.
+
+    Parameters
+    ----------
+    net : skorch.NeuralNet
+    train : ChunkDataset
+    unit : int, default=1
+        Of whose multiples a batch is made: 2 where chunks meet in pairs.
+    """
     try:
         yield
     except torch.OutOfMemoryError as error:
         # The frames of the step that failed still hold all that filled the memory.
         traceback.clear_frames(error.__traceback__)
-        fits = largest_batch(net, train)
+        fits = largest_batch(net, train, unit)
+        advice = f"batch_size={fits} does" if fits else f"nor does {unit}"
         raise ValueError(
             f"batch_size={net.batch_size} does not fit into the memory of "
-            f"{net.device!r}; " + (f"batch_size={fits} does" if fits else "nor does 1")
+            f"{net.device!r}; {advice}"
         ) from error
 
 
-def largest_batch(net, train):
+def largest_batch(net, train, unit):
     """Return the largest halving of the batch size that can be trained on, or 0."""
     size = net.batch_size // 2
-    while size:
+    while size := size // unit * unit:
         try:
-            net.train_step_single(train.batch(np.zeros(size, dtype=int)))
+            train_beside_moments(net, train.batch(np.zeros(size, dtype=int)))
             return size
         except torch.OutOfMemoryError:
             size //= 2
@@ -44,3 +53,13 @@ def largest_batch(net, train):
             net.module_.zero_grad(set_to_none=True)
             torch.cuda.empty_cache()
     return 0
+
+
+def train_beside_moments(net, batch):
+    """Train a step, with as much memory taken as Adam's two moments will take.
+
+    A step that fails may be the first, before they are there.
+    """
+    moments = [torch.empty_like(w) for w in 2 * list(net.module_.parameters())]
+    net.train_step_single(batch)
+    del moments

@@ -26,7 +26,6 @@ import warnings
 import zlib
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 import numpy as np
@@ -287,12 +286,13 @@ class SpectrogramStore:
         return decibels.reshape(n_bands, -1)
 
     def _read(self, path):
-        """Return what was written there, a map of the file; None if it is not whole."""
+        """Return what was written there; None if that is not, or not as it was."""
         try:
             with open(path, "rb", buffering=0) as file:
-                # Mapped, it is read by all processes from one place in memory.
-                content = memoryview(mmap(file.fileno(), 0, access=ACCESS_READ))
-        except (OSError, ValueError):  # nothing is no map
+                # Not mapped: a map changes with its file after it was checked, and a
+                # disk that fails then ends the process.
+                content = memoryview(file.read())
+        except OSError:
             return None
         body = content[_CHECKSUM.size :]
         if content[: _CHECKSUM.size] != _checksum(path, body):

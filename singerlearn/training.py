@@ -69,6 +69,8 @@ class NetOverChunks(BaseEstimator):
     # Whether a pretrained network's output layer says what this one's shall say.
     _keeps_output = False
 
+    _batch_unit = 1  # chunks; a batch holds one unit at least
+
     # What the network is built of is judged where it is built, in `SingerNet`.
     _parameter_constraints = {
         "filters": [tuple, list],
@@ -192,7 +194,7 @@ class NetOverChunks(BaseEstimator):
             train = train.joined(crowd, others, self.synthetic_share, most)
         self.validation_indices_ = validation
         seed = rng.randint(2**31 - 1)
-        with seeded_torch(seed, device), kept_memory(self.keep_memory):
+        with seeded_torch(seed, device), self._kept_memory(device):
             net = self._build_net(n_outputs, criterion, batches, device, seed)
             if self.pretrained is not None:
                 load_weights(net.module_, self.pretrained, output=self._keeps_output)
@@ -200,11 +202,12 @@ class NetOverChunks(BaseEstimator):
             net.module_.to(memory_format=torch.channels_last)
             if self.compile:
                 net.module_.compile()
-            with naming_the_batch_that_fits(net, train):
+            with naming_the_batch_that_fits(net, train, self._batch_unit):
                 run(net, train, valid if len(validation) else None)
         # The losses say nothing of the weights after the last step.
         with torch.inference_mode():
-            if not net.module_.eval()(train.batch([0])[0]).isfinite().all():
+            # By `forward`, which is not compiled anew for this one chunk.
+            if not net.module_.eval().forward(train.batch([0])[0]).isfinite().all():
                 raise diverged(net)
         self.net_ = net
         self.history_ = net.history
@@ -326,13 +329,16 @@ class NetOverChunks(BaseEstimator):
         read = read_chunks if self.inference == "chunks" else read_densely
         with (
             torch.inference_mode(),
-            kept_memory(self.keep_memory),
+            self._kept_memory(device),
             naming_what_does_not_fit(
                 f"batch_size={self.batch_size} does not fit into the memory of "
                 f"{str(device)!r}; set_params a smaller one, which needs no new fit"
             ),
         ):
             return read(module, chunks, reading, self.batch_size)
+
+    def _kept_memory(self, device):
+        return kept_memory(self.keep_memory and torch.device(device).type == "cpu")
 
     def _check_front_end(self, chunks):
         """Refuse chunks made in another way than those the network learned from."""

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from singerlearn import SingerNetClassifier
+from singerlearn import SingerEmbedder, SingerNetClassifier
 from singerlearn.batches import ChunkDataset
 from singerlearn.memory import largest_batch, naming_the_batch_that_fits
+from singerlearn.skorch_net import NetReadOnceAnEpoch
 
 
 def full(*args, **kwargs):
@@ -15,13 +16,34 @@ def full(*args, **kwargs):
 
 def test_the_largest_batch_that_fits_is_found_by_halving(recordings):
     class Net:
-        batch_size, module_ = 6, torch.nn.Linear(1, 1)
+        batch_size, module_ = 10, torch.nn.Linear(1, 1)
+
+        def __init__(self, most):
+            self.most = most
 
         def train_step_single(self, batch):
-            if len(batch[0]) > 1:
+            if len(batch[0]) > self.most:
                 raise torch.OutOfMemoryError("full")
 
-    assert largest_batch(Net(), ChunkDataset(recordings)) == 1
+    train = ChunkDataset(recordings)
+    for most, unit, expected in [(9, 1, 5), (9, 2, 4), (2, 1, 2), (3, 4, 0)]:
+        assert largest_batch(Net(most), train, unit) == expected
+
+
+def test_an_embedders_batches_keep_their_pairs_and_singers(recordings, monkeypatch):
+    step = NetReadOnceAnEpoch.train_step_single
+
+    def limited(net, batch, **fit_params):
+        if len(batch[0]) > 5:
+            raise torch.OutOfMemoryError("full")
+        return step(net, batch, **fit_params)
+
+    monkeypatch.setattr(NetReadOnceAnEpoch, "train_step_single", limited)
+    X, y = [*recordings, *recordings], [0, 1, 0, 1, 0, 1]
+    options = dict(filters=(4,), device="cpu", verbose=0, batch_size=10)
+    for loss, advice in [("contrastive", "batch_size=4 does"), ("triplet", "nor .* 8")]:
+        with pytest.raises(ValueError, match=f"batch_size=10 does not fit .* {advice}"):
+            SingerEmbedder(4, loss, **options).fit(X, y)
 
 
 def test_what_the_failed_step_held_is_free_when_a_smaller_batch_is_tried(recordings):

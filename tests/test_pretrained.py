@@ -1,14 +1,16 @@
 import json
+from shutil import copytree
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 
-from singerlearn import MelChunker, SingerEmbedder
+from singerlearn import MelChunker, SingerEmbedder, SingerNetClassifier
 
 
 @pytest.fixture(scope="module", params=["contrastive", "margin-softmax"])
@@ -53,6 +55,50 @@ def test_fit_goes_on_from_there_and_so_do_clones(kept, chunked, singers):
             assert_allclose(moved[name], value, atol=1e-9)
     nearest = make_pipeline(start, KNeighborsClassifier(1))
     assert cross_val_score(nearest, chunked, singers.singers, cv=3).shape == (3,)
+
+
+def test_a_classifier_starts_from_there_with_an_output_of_its_own(
+    kept, chunked, singers
+):
+    embedder, folder = kept
+    start = SingerNetClassifier.from_pretrained(
+        folder, device="cpu", verbose=0, lr=1e-12, lr_schedule=None, max_epochs=1,
+        chunks_per_recording=1, stretches=(1.1,),
+    )  # fmt: skip
+    assert start.get_params()["filters"] == [4, 8]
+    assert start.chunker.chunk_frames == 256
+    with pytest.raises(NotFittedError):
+        start.predict(chunked)
+    weights = embedder.net_.module_.state_dict()
+    moved = clone(start).fit(chunked, singers.singers).net_.module_.state_dict()
+    for name, value in weights.items():
+        if name.startswith("output"):
+            assert len(moved[name]) == 2 * len(set(singers.singers))
+        elif "running" not in name and "num_batches" not in name:
+            assert_allclose(moved[name], value, atol=1e-9)
+    with pytest.raises(ValueError, match="built otherwise than pretrained=.* differs"):
+        clone(start).set_params(dense=(3,)).fit(chunked, singers.singers)
+
+
+@pytest.mark.parametrize(
+    "name, content, message",
+    [
+        ("card.json", "{", r"card.json is no card of a network: JSONDecodeError"),
+        ("card.json", "[]", "is no card of a network: TypeError"),
+        ("card.json", '{"parameters": {}}', "KeyError.'front_end'"),
+        (
+            "card.json",
+            '{"parameters": {}, "front_end": null, "shape": [96, 256]}',
+            "it lacks 'block'",
+        ),
+        ("weights.safetensors", "nothing", r"weights.safetensors cannot be read"),
+    ],
+)
+def test_damaged_files_are_named(kept, tmp_path, name, content, message):
+    folder = copytree(kept[1], tmp_path / "damaged")
+    (folder / name).write_text(content)
+    with pytest.raises(ValueError, match=message):
+        SingerEmbedder.from_pretrained(folder)
 
 
 def test_what_does_not_fit_is_an_error(kept, chunked, singers, tmp_path):
