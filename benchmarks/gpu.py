@@ -12,9 +12,9 @@ TF32), in bfloat16, and in bfloat16 compiled.
 - Prediction: from spectrograms on the host to probabilities on the host, best of three.
 - Shares are of the rate of a large product of bfloat16 matrices, measured first. What a
   chunk costs is counted in the network, by torch; dense inference costs less a chunk.
-- Memory is the peak of torch's allocations in a fit, less the spectrograms. The largest
-  collection is arithmetic: 95 % of the chip's memory, less this, over a recording's
-  bytes as measured.
+- Memory is the most that torch has reserved in a fit, less the spectrograms. The
+  largest collection is arithmetic: 95 % of the chip's memory, less this, over a
+  recording's bytes as reserved.
 
 Compiling concerns training alone.
 """
@@ -44,9 +44,10 @@ MODES = {
 
 def bytes_on_device(chunks):
     """Return what the spectrograms of these recordings take on the device."""
-    before = torch.cuda.memory_allocated()
+    torch.cuda.empty_cache()
+    before = torch.cuda.memory_reserved()
     there = ChunkDataset(chunks, device=DEVICE)
-    n_bytes = torch.cuda.memory_allocated() - before
+    n_bytes = torch.cuda.memory_reserved() - before
     del there
     return n_bytes
 
@@ -66,7 +67,7 @@ def measure(block, mode, batch, chunks, spectrograms, rate, drawn):
         verbose=0,
         **MODES[mode],
     ).fit(chunks, np.arange(len(chunks)) % N_SINGERS)
-    own = torch.cuda.max_memory_allocated() - spectrograms
+    own = torch.cuda.max_memory_reserved() - spectrograms
     n_drawn = sum(min(drawn, len(recording)) for recording in chunks)
     training = n_drawn / min(model.history_[1:, "dur"])
 

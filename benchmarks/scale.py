@@ -32,6 +32,7 @@ from singerlearn.chunks import Chunks
 from singerlearn.device import check_device
 
 DAMP = 34_620
+GPU_GB, OWN_GB = 80, 5
 N_FRAMES = 307  # two chunks
 
 
@@ -108,8 +109,14 @@ def damp_needs(device, minutes, n_chunks):
         "in a store, uint16": 2 * size,
         "in a store, uint8": size,
     }
+    on_one = (GPU_GB - OWN_GB) / (4 * size) * DAMP
     return [
         *({"what": what, "needs": f"{gb:.0f} GB"} for what, gb in space.items()),
+        {
+            "what": f"recordings that lie on a GPU of {GPU_GB} GB at once, {OWN_GB} GB "
+            "of it the network's own",
+            "needs": f"{min(DAMP, int(on_one)):,} of {DAMP:,}",
+        },
         *({"what": what, "needs": f"{s / 3600:.3g} h"} for what, s in hours.items()),
     ]
 

@@ -85,7 +85,9 @@ def training_row(sizes):
                 goal[precision],
                 ratios(rounds, "plain", precision),
                 "{:.3g} against {:.3g} chunks/s; ".format(*speeds)
-                + "{} % against {} % of this machine's matrix rate; ".format(*shares)
+                + "{} % against {} % of this machine's float32 matrix rate; ".format(
+                    *shares
+                )
                 + f"epoch losses within {off:.1e} of each other",
             )
 

@@ -60,13 +60,19 @@ def test_raw_recordings_and_chunks_give_the_same_answer(fitted, chunked, singers
     assert_allclose(raw, fitted.predict_proba(chunked[:3]), rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("batch_size", [1, 7, 100])
-def test_answers_do_not_depend_on_batches_or_neighbours(fitted, chunked, batch_size):
-    expected = fitted.predict_proba(chunked)
-    other = pickle.loads(pickle.dumps(fitted)).set_params(batch_size=batch_size)
+@pytest.mark.parametrize("inference", ["chunks", "dense"])
+@pytest.mark.parametrize(("precision", "off"), [("float32", 1e-5), ("bfloat16", 0.02)])
+def test_answers_do_not_depend_on_batches_or_neighbours(
+    fitted, chunked, inference, precision, off
+):
+    way = dict(inference=inference, precision=precision)
+    other = pickle.loads(pickle.dumps(fitted)).set_params(**way)
+    expected = other.predict_proba(chunked)
     order = np.random.RandomState(1).permutation(len(chunked))
-    answers = other.predict_proba([chunked[i] for i in order])
-    assert_allclose(answers, expected[order], rtol=1e-3, atol=1e-5)
+    for batch_size in (1, 7, 100):
+        other.set_params(batch_size=batch_size)
+        answers = other.predict_proba([chunked[i] for i in order])
+        assert_allclose(answers, expected[order], rtol=1e-3, atol=off)
 
 
 def test_embeddings_are_named_columns_one_row_a_recording(fitted, chunked):
