@@ -84,10 +84,8 @@ def training_row(sizes):
                 "the same network in plain skorch, its default loader, float32",
                 goal[precision],
                 ratios(rounds, "plain", precision),
-                "{:.3g} against {:.3g} chunks/s; ".format(*speeds)
-                + "{} % against {} % of this machine's float32 matrix rate; ".format(
-                    *shares
-                )
+                "{:.3g} against {:.3g} chunks/s, {} and {} % of this machine's float32 "
+                "matrix rate; ".format(*speeds, *shares)
                 + f"epoch losses within {off:.1e} of each other",
             )
 
