@@ -17,13 +17,13 @@ What is compared, on the same recordings:
 - hand-crafted: mean and deviation of classical features of a clip;
 - resemblyzer: a speech encoder trained on thousands of real speakers, where it is
   installed (``pip install resemblyzer``);
-- encoder: the one that comes with the library, as it comes;
-- hand-crafted+encoder: both, side by side, of the same chunks;
 - paper: the paper's network, for --steps by the paper's recipe (new singers), or for 20
   epochs by the library's (known singers);
-- library: the encoder trained further for --steps of 32 chunks, with all that this
-  library adds; without one thing after the other; and "from-scratch", without the
-  encoder's weights, with another aggregation, downsampling or head.
+- library: all that this library adds, for --steps of 32 chunks; without one thing after
+  the other, and with another in the place of one;
+- of --encoder, a folder that ``train_encoder.py`` wrote: encoder, as it comes;
+  hand-crafted+encoder, both of the same chunks side by side; and fine-tuned, trained
+  further as the library's network is.
 
 Embeddings of new singers are compared as they are (by the distance of standardised
 features, or the angle between mean embeddings), and by LDA and PLDA that learn from the
@@ -40,6 +40,7 @@ import time
 from argparse import Namespace
 from functools import cache, partial
 from itertools import product
+from pathlib import Path
 from zlib import crc32
 
 import collection
@@ -70,7 +71,7 @@ from singerlearn.metrics import (
     equal_error_rate,
     recording_accuracy,
 )
-from singerlearn.pretrained import ENCODER, WEIGHTS, find
+from singerlearn.pretrained import WEIGHTS
 
 TABLES = ("new-singers", "known-singers")
 FROZEN = {
@@ -79,28 +80,36 @@ FROZEN = {
     "encoder": "encoder",
     "hand-crafted+encoder": "both",
 }
-LIBRARY = dict(
-    stretches=(0.86, 0.93, 1.07, 1.15),
-    synthetic_singers=1600,
+ENCODED = ("encoder", "hand-crafted+encoder", "fine-tuned")
+NETWORK = dict(
+    filters=(48, 96, 128),
+    downsampling=("stride", "max-pool", "max-pool"),
+    aggregation="statistics",
+    head_norm=True,
+    lr=3e-3,
 )
-SCRATCH = dict(pretrained=None, lr=3e-3)
+IDENTITIES = dict(stretches=(0.86, 0.93, 1.07, 1.15), synthetic_singers=1600)
+LIBRARY = NETWORK | IDENTITIES
+EMBEDDING = dict(
+    n_components=64,
+    loss="margin-softmax",
+    loss_params=dict(angle=0.2, scale=25.0),
+)
 VARIANTS = {
     "library": {},
     "without-stretches": dict(stretches=()),
     "without-synthetic-singers": dict(synthetic_singers=0),
     "without-augmentation": dict(augment=False),
-    "from-scratch": SCRATCH,
-    "from-scratch-without-all": SCRATCH
-    | dict(stretches=(), synthetic_singers=0, augment=False),
-    "average": SCRATCH | dict(aggregation="average"),
-    "attention": SCRATCH | dict(aggregation="attention"),
-    "attentive-statistics": SCRATCH | dict(aggregation="attentive-statistics"),
-    "self-attention": SCRATCH | dict(aggregation="self-attention"),
-    "pools": SCRATCH | dict(downsampling="max-pool"),
-    "strides": SCRATCH | dict(downsampling="stride"),
-    "dense-head": SCRATCH | dict(head_norm=False, dense=(1024, 1024, 1024)),
+    "without-all-three": dict(stretches=(), synthetic_singers=0, augment=False),
+    "average": dict(aggregation="average"),
+    "attention": dict(aggregation="attention"),
+    "attentive-statistics": dict(aggregation="attentive-statistics"),
+    "self-attention": dict(aggregation="self-attention"),
+    "pools": dict(downsampling="max-pool"),
+    "strides": dict(downsampling="stride"),
+    "dense-head": dict(head_norm=False, dense=(1024, 1024, 1024)),
 }
-DEFAULT = ("hand-crafted", "encoder", "paper", "library")
+DEFAULT = ("hand-crafted", "paper", "library")
 CLASSIFIERS = {
     "SVM": SVC(C=10.0),
     "LDA": LinearDiscriminantAnalysis(),
@@ -108,7 +117,7 @@ CLASSIFIERS = {
 }
 
 
-def hear(voices, heard, device):
+def hear(voices, heard, arguments):
     """Return a function that gives what a front end makes of all recordings, once.
 
     Parameters
@@ -116,7 +125,7 @@ def hear(voices, heard, device):
     voices : Collection
     heard : callable
         As `collection.listen` returns it.
-    device : str
+    arguments : argparse.Namespace
 
     Returns
     -------
@@ -127,9 +136,11 @@ def hear(voices, heard, device):
     @cache
     def hear(front_end):
         if front_end == "resemblyzer":
-            return list(embed_speech(voices.recordings, device))
+            return list(embed_speech(voices.recordings, arguments.device))
         if front_end == "encoder":
-            encoder = SingerEmbedder.from_pretrained(device=device)
+            encoder = SingerEmbedder.from_pretrained(
+                arguments.encoder, device=arguments.device
+            )
             return encoder.transform_chunks(heard("mel"))
         if front_end == "both":
             pairs = zip(hear("clips"), hear("encoder"), strict=True)
@@ -196,8 +207,13 @@ def build(table, row, n_chunks, seed, arguments):
         paper = singing_embedding.RECIPE
         return singer_classification.build(paper, "quick", validate=False, **common)
     common |= dict(verbose=0, n_jobs=-1, batch_size=singing_embedding.BATCH)
-    estimator = SingerEmbedder if embeds(table, row) else SingerNetClassifier
-    model = estimator.from_pretrained(**LIBRARY | common).set_params(**VARIANTS[row])
+    if row == "fine-tuned":
+        estimator = SingerEmbedder if embeds(table, row) else SingerNetClassifier
+        model = estimator.from_pretrained(arguments.encoder, **IDENTITIES | common)
+    elif embeds(table, row):
+        model = SingerEmbedder(**EMBEDDING | LIBRARY | VARIANTS[row] | common)
+    else:
+        model = SingerNetClassifier(**LIBRARY | VARIANTS[row] | common)
     in_epoch = np.minimum(n_chunks, model.chunks_per_recording).sum()
     if model.synthetic_singers:
         in_epoch /= 1 - model.synthetic_share
@@ -314,11 +330,15 @@ def summarise(measured):
 
 def parse():
     """Read the command line."""
-    trained = ("paper", *VARIANTS)
     parser = make_parser(
         __doc__,
-        (*FROZEN, *trained),
-        {"frozen": FROZEN, "trained": trained, "variants": VARIANTS},
+        (*FROZEN, "paper", *VARIANTS, "fine-tuned"),
+        {
+            "frozen": [row for row in FROZEN if row not in ENCODED],
+            "encoded": ENCODED,
+            "trained": ("paper", *VARIANTS),
+            "variants": VARIANTS,
+        },
         default=",".join(DEFAULT),
     )
     parser.add_argument("--tables", nargs="+", choices=TABLES, default=TABLES)
@@ -326,7 +346,12 @@ def parse():
         "--steps", type=collection.positive, default=1000, help="of 32 chunks"
     )
     parser.add_argument("--development", action="store_true")
-    return parser.parse_args()
+    parser.add_argument("--encoder", type=Path, help="a folder of a pretrained network")
+    arguments = parser.parse_args()
+    needing = [row for row in arguments.rows if row in ENCODED]
+    if needing and arguments.encoder is None:
+        parser.error(f"the rows {', '.join(needing)} need --encoder")
+    return arguments
 
 
 def main():
@@ -335,11 +360,12 @@ def main():
     voices = collection.load(arguments, n_singers=12, n_songs=4, duration=8.0)
     settings = {name: getattr(arguments, name) for name in ("data", "steps")}
     settings |= {"development": arguments.development, "library": LIBRARY}
-    settings["encoder"] = crc32((find(ENCODER) / WEIGHTS).read_bytes())
+    if arguments.encoder is not None:
+        settings["encoder"] = crc32((arguments.encoder / WEIGHTS).read_bytes())
     runs = Runs(arguments.output, settings | voices.identity)
     print(machine.describe(), voices, sep="\n")
     kept = collection.listen(voices.recordings, runs.folder / "spectrograms")
-    heard = hear(voices, kept, arguments.device)
+    heard = hear(voices, kept, arguments)
 
     about, fits = {}, {}
     for table, seed in product(arguments.tables, arguments.seed):

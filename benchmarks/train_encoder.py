@@ -1,4 +1,4 @@
-r"""Train the encoder that comes with the library: on synthetic singers alone.
+r"""Train an encoder of voices on synthetic singers alone.
 
     python benchmarks/train_encoder.py --output encoder
     python benchmarks/train_encoder.py --output encoder --data <RAVDESS song>
@@ -37,24 +37,12 @@ from singerlearn.metrics import (
 from singerlearn.synthesis import SyntheticSingers
 
 N_STANDING = 32  # singers whose takes are made once, as recordings are; 4 of each
+N_NEW = 40  # singers to measure by
 SHARE = 0.95  # of the chunks, sung by all others, anew each time
 LIMITS = (
     "No recorded voice was heard in training: singers, songs, rooms and microphones "
     "are a model's. One voice at a time, without instruments; 6 s chunks. It compares "
     "voices and proves nobody's identity: measure it on recordings of your own kind."
-)
-
-
-ENCODER = dict(
-    n_components=64,
-    loss="margin-softmax",
-    loss_params=dict(angle=0.2, scale=25.0),
-    filters=(48, 96, 128),
-    downsampling=("stride", "max-pool", "max-pool"),
-    aggregation="statistics",
-    head_norm=True,
-    lr=3e-3,
-    batch_size=32,
 )
 
 
@@ -71,7 +59,9 @@ def build(arguments):
     """Return the encoder, not fitted."""
     crowd = SyntheticSingers(arguments.singers, random_state=arguments.seed)
     return SingerEmbedder(
-        **ENCODER,
+        **past_the_paper.EMBEDDING,
+        **past_the_paper.NETWORK,
+        batch_size=32,
         synthetic_singers=crowd,
         synthetic_share=SHARE,
         max_epochs=arguments.epochs,
@@ -83,7 +73,7 @@ def build(arguments):
 
 def judge_synthetic(encoder, seed):
     """Return figures of singers of another crowd, each in six songs."""
-    chunks, singers = takes(40, 6, seed + 2)
+    chunks, singers = takes(N_NEW, 6, seed + 2)
     embedded = Normalizer().transform(encoder.transform(chunks))
     trials = make_trials(singers)
     named = leave_one_out_predict(embedded, singers)
@@ -127,7 +117,8 @@ def main():
     start = time.perf_counter()
     encoder = build(arguments).fit(*takes(N_STANDING, 4, arguments.seed + 1))
     minutes = (time.perf_counter() - start) / 60
-    figures = {"40 new synthetic singers": judge_synthetic(encoder, arguments.seed)}
+    synthetic = judge_synthetic(encoder, arguments.seed)
+    figures = {f"{N_NEW} new synthetic singers": synthetic}
     if arguments.data:
         ravdess = judge_ravdess(encoder, arguments.data)
         figures["new singers of RAVDESS song, mean of six draws of eight"] = ravdess

@@ -2,8 +2,7 @@
 
 A pretrained network is a folder with ``weights.safetensors`` and ``card.json``. The
 card holds what the weights cannot say: the estimator's parameters, how recordings
-become chunks, and, for people, who trained it on what and how well it does. One comes
-with the library: `ENCODER`, trained on synthetic singers alone.
+become chunks, and, for people, who trained it on what and how well it does.
 """
 
 import json
@@ -14,8 +13,6 @@ from sklearn.utils.validation import check_is_fitted
 import singerlearn
 from singerlearn.features import CQTChunker, MelChunker
 
-ENCODER = "synthetic-singers"
-ENCODERS = Path(__file__).with_name("encoders")
 WEIGHTS, CARD = "weights.safetensors", "card.json"
 CHUNKERS = {"mel": MelChunker, "cqt": CQTChunker}
 # Parameters of the network's body, which a card keeps with whatever else the weights
@@ -34,7 +31,7 @@ class TransferMixin:
     _kept = BODY
 
     @classmethod
-    def from_pretrained(cls, pretrained=ENCODER, **parameters):
+    def from_pretrained(cls, pretrained, **parameters):
         """Return an estimator whose network was trained before, on other singers.
 
         An embedder embeds recordings at once, and `fit` trains it further, on singers
@@ -43,10 +40,8 @@ class TransferMixin:
 
         Parameters
         ----------
-        pretrained : str or Path, default="synthetic-singers"
-            A folder that :meth:`SingerEmbedder.save_pretrained` wrote; or, by its name,
-            the encoder that comes with the library. It was trained on singers who never
-            lived, so that no recording's licence hangs on it.
+        pretrained : str or Path
+            A folder that :meth:`SingerEmbedder.save_pretrained` wrote.
         **parameters
             What shall differ: of the training, say, or the device.
 
@@ -104,18 +99,13 @@ class PretrainedMixin(TransferMixin):
         save(self.net_.module_, card | about, folder)
 
 
-def find(pretrained):
-    """Return the folder of a pretrained network, given that or the name of ours."""
-    return ENCODERS / ENCODER if pretrained == ENCODER else Path(pretrained)
-
-
 def read_card(pretrained):
     """Return the card of a pretrained network.
 
     Parameters
     ----------
     pretrained : str or Path
-        Its folder, or `ENCODER`.
+        Its folder.
 
     Returns
     -------
@@ -129,12 +119,11 @@ def read_card(pretrained):
     ValueError
         If the card cannot be read, or lacks something.
     """
-    path = find(pretrained) / CARD
+    path = Path(pretrained) / CARD
     if not path.is_file():
         raise FileNotFoundError(
             f"no pretrained network {str(pretrained)!r}: a folder with {CARD} is "
-            f"needed, as save_pretrained writes it, or {ENCODER!r}, which comes with "
-            "the library"
+            "needed, as save_pretrained writes it"
         )
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
@@ -154,7 +143,7 @@ def load_weights(module, pretrained, *, output=True):
     ----------
     module : SingerNet
     pretrained : str or Path
-        Folder, or `ENCODER`.
+        Its folder.
     output : bool, default=True
         Whether the output layer's, too; else it stays as it is.
 
@@ -166,7 +155,7 @@ def load_weights(module, pretrained, *, output=True):
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    path = find(pretrained) / WEIGHTS
+    path = Path(pretrained) / WEIGHTS
     try:
         weights = load_file(path)
     except (OSError, SafetensorError) as error:

@@ -14,6 +14,8 @@ from written import read
 
 from singerlearn.metrics import equal_error_rate, leave_one_out_predict, make_trials
 
+SMALL = dict(filters=(4, 8), downsampling="max-pool")
+
 
 @pytest.fixture
 def table(command):
@@ -113,7 +115,7 @@ def test_one_command_prints_the_table_and_goes_on(table, tmp_path):
 def test_networks_are_trained_for_the_steps(table, tmp_path, monkeypatch, row):
     import past_the_paper
 
-    small = dict(filters=(4, 8), downsampling="max-pool", synthetic_singers=4)
+    small = SMALL | dict(synthetic_singers=4)
     monkeypatch.setattr(past_the_paper, "LIBRARY", past_the_paper.LIBRARY | small)
     monkeypatch.setitem(
         past_the_paper.singing_embedding.EMBEDDERS[
@@ -129,6 +131,39 @@ def test_networks_are_trained_for_the_steps(table, tmp_path, monkeypatch, row):
     with np.load(fit) as kept:
         assert len(kept["test"]) == kept["n_test"].sum()
         assert np.isfinite(kept["test"]).all()
+
+
+def test_an_encoder_is_trained_measured_and_goes_on(command, tmp_path, monkeypatch):
+    import past_the_paper
+    import train_encoder
+
+    monkeypatch.setattr(past_the_paper, "NETWORK", past_the_paper.NETWORK | SMALL)
+    monkeypatch.setattr(train_encoder, "N_STANDING", 2)
+    monkeypatch.setattr(train_encoder, "N_NEW", 3)
+    encoder = tmp_path / "encoder"
+    asked = "--singers", 3, "--epochs", 1, "--device", "cpu", "--output", encoder
+    assert "3 new synthetic singers" in command("train_encoder", *asked)
+    card = json.loads((encoder / "card.json").read_text())
+    assert card["trained_on"] == "5 synthetic singers, no recording"
+    assert card["command"].endswith(f"--device cpu --output {encoder}")
+    assert set(card["figures"]["3 new synthetic singers"]) == {"1-NN", "EER"}
+    assert card["front_end"]["n_mels"] == 96
+
+    monkeypatch.setattr(past_the_paper, "IDENTITIES", dict(synthetic_singers=2))
+    asked = "--data", "synthetic", "--singers", 8, "--recordings", 2, "--duration", 6
+    asked += (
+        "--tables",
+        "new-singers",
+        "--rows",
+        "encoded",
+        "--output",
+        tmp_path / "runs",
+    )
+    printed = command("past_the_paper", *asked, "--encoder", encoder, "--steps", 2)
+    for row in past_the_paper.ENCODED:
+        assert f"| {row} | PLDA | 1 |" in printed
+    with pytest.raises(SystemExit):
+        command("past_the_paper", *asked)
 
 
 def test_known_singers_need_lyrics_and_melodies(table, tmp_path):
