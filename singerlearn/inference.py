@@ -26,17 +26,13 @@ def read_chunks(module, recordings, reading, batch_size):
         One entry a recording.
     """
     device = next(module.parameters()).device
-    ends = np.cumsum([len(chunks) for chunks in recordings])
-    rows = []
-    for some in np.split(
-        np.arange(len(recordings)), np.flatnonzero(np.diff(ends // AT_ONCE)) + 1
-    ):
-        dataset = ChunkDataset([recordings[i] for i in some], device=device)
-        batches = ChunkBatches(dataset, batch_size)
-        read = [module.read(module.frames(batch), reading) for batch, _ in batches]
-        # Copied together: every copy from a GPU waits until it has done all before.
-        rows.append(torch.cat(read).cpu().numpy())
-    return np.split(np.concatenate(rows), ends[:-1])
+
+    def read(some):
+        dataset = ChunkDataset(some, device=device)
+        for batch, _ in ChunkBatches(dataset, batch_size):
+            yield module.read(module.frames(batch), reading)
+
+    return _in_groups(recordings, read)
 
 
 def read_densely(module, recordings, reading, batch_size):
@@ -60,13 +56,42 @@ def read_densely(module, recordings, reading, batch_size):
     list of ndarray of shape (n_chunks, width)
         One entry a recording.
     """
-    return [
-        torch.cat([
-            module.read(windows, reading)
-            for windows in _windows(module, chunks, batch_size)
-        ]).cpu().numpy()
-        for chunks in recordings
-    ]  # fmt: skip
+
+    def read(some):
+        for chunks in some:
+            for windows in _windows(module, chunks, batch_size):
+                yield module.read(windows, reading)
+
+    return _in_groups(recordings, read)
+
+
+def _in_groups(recordings, read):
+    """Return what `read` yields of recordings, rows of some chunks, by recording.
+
+    Copied from the device a group at a time: every copy waits until all is done before.
+    """
+    lengths = np.array([len(chunks) for chunks in recordings])
+    group = np.cumsum(lengths) // AT_ONCE
+    rows = [
+        _joined(read([recordings[i] for i in some]), lengths[some].sum()).cpu().numpy()
+        for some in np.split(np.arange(len(group)), np.flatnonzero(np.diff(group)) + 1)
+    ]
+    return np.split(np.concatenate(rows), np.cumsum(lengths)[:-1])
+
+
+def _joined(pieces, n_rows):
+    """Join rows where they have their place before they come.
+
+    Small results that stayed would come to lie between the large ones that go, whose
+    memory could then not be used again.
+    """
+    rows, first = None, 0
+    for piece in pieces:
+        if rows is None:
+            rows = piece.new_empty((n_rows, piece.shape[1]))
+        rows[first : first + len(piece)] = piece
+        first += len(piece)
+    return rows
 
 
 def _windows(module, chunks, batch_size):
