@@ -25,10 +25,10 @@ import collection
 import machine
 import numpy as np
 import past_the_paper
+from frozen_embeddings import sing
 from sklearn.preprocessing import Normalizer
 
-from singerlearn import MelChunker, SingerEmbedder
-from singerlearn.chunks import Chunks
+from singerlearn import SingerEmbedder
 from singerlearn.metrics import (
     equal_error_rate,
     leave_one_out_predict,
@@ -44,15 +44,6 @@ LIMITS = (
     "are a model's. One voice at a time, without instruments; 6 s chunks. It compares "
     "voices and proves nobody's identity: measure it on recordings of your own kind."
 )
-
-
-def takes(n_singers, n_songs, seed):
-    """Return chunks of synthetic singers, one of each song, and who sings in each."""
-    crowd = SyntheticSingers(n_singers, n_songs, random_state=seed)
-    asked = [(i, j) for i in range(n_singers) for j in range(n_songs)]
-    front_end = MelChunker().front_end
-    chunks = [Chunks(crowd.render(*one), front_end=front_end) for one in asked]
-    return chunks, np.array([singer for singer, _ in asked])
 
 
 def build(arguments):
@@ -73,7 +64,7 @@ def build(arguments):
 
 def judge_synthetic(encoder, seed):
     """Return figures of singers of another crowd, each in six songs."""
-    chunks, singers = takes(N_NEW, 6, seed + 2)
+    chunks, singers = sing(N_NEW, 6, seed + 2)
     embedded = Normalizer().transform(encoder.transform(chunks))
     trials = make_trials(singers)
     named = leave_one_out_predict(embedded, singers)
@@ -115,7 +106,7 @@ def main():
     arguments = parser.parse_args()
     print(machine.describe())
     start = time.perf_counter()
-    encoder = build(arguments).fit(*takes(N_STANDING, 4, arguments.seed + 1))
+    encoder = build(arguments).fit(*sing(N_STANDING, 4, arguments.seed + 1))
     minutes = (time.perf_counter() - start) / 60
     synthetic = judge_synthetic(encoder, arguments.seed)
     figures = {f"{N_NEW} new synthetic singers": synthetic}

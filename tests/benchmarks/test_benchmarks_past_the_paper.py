@@ -5,6 +5,7 @@ import sys
 from functools import partial
 from types import SimpleNamespace
 
+import librosa
 import numpy as np
 import pytest
 import soundfile as sf
@@ -133,6 +134,23 @@ def test_networks_are_trained_for_the_steps(table, tmp_path, monkeypatch, row):
         assert np.isfinite(kept["test"]).all()
 
 
+def test_a_projection_is_fitted_on_synthetic_singers(table, tmp_path, monkeypatch):
+    import frozen_embeddings
+
+    monkeypatch.setattr(frozen_embeddings, "N_SYNTHETIC", 30)
+    made = "--data", "synthetic", "--singers", 8, "--recordings", 2, "--duration", 6
+    asked = *made, "--tables", "new-singers", "--output", tmp_path
+    assert "| synthetic-lda | angle | 1 |" in table(*asked, "--rows", "synthetic-lda")
+
+    chunks, singers = frozen_embeddings.sing(2, 3, seed=1)
+    assert singers.tolist() == [0, 0, 0, 1, 1, 1]
+    found = frozen_embeddings.cepstral_statistics(chunks[4])
+    (chunk,) = chunks[4]
+    cepstra = librosa.feature.mfcc(S=chunk, n_mfcc=40, norm="ortho")
+    expected = np.concatenate([cepstra.mean(axis=1), cepstra.std(axis=1)])
+    np.testing.assert_allclose(found, [expected], rtol=1e-3, atol=1e-3)
+
+
 def test_an_encoder_is_trained_measured_and_goes_on(command, tmp_path, monkeypatch):
     import past_the_paper
     import train_encoder
@@ -173,7 +191,7 @@ def test_known_singers_need_lyrics_and_melodies(table, tmp_path):
 
 
 def test_resemblyzer_hears_every_recording_at_its_own_pace(monkeypatch, tmp_path, rng):
-    from past_the_paper import embed_speech
+    from frozen_embeddings import embed_speech
 
     class VoiceEncoder:
         def __init__(self, device, verbose):
