@@ -86,8 +86,8 @@ class SingerEmbedder(
         As for :class:`SingerNetClassifier`.
     device, precision, compile, keep_memory, inference, n_jobs
         How it is computed, as for :class:`SingerNetClassifier`. Dense inference moves a
-        recording of RAVDESS song by 0.03 to 0.04 of the median distance between two, and
-        by 0.11 at most.
+        recording of RAVDESS song by 0.03 to 0.04 of the median distance between two,
+        and by 0.11 at most.
     random_state : int, RandomState or None, default=None
         Governs initial weights, validation recordings, partners, order and dropout: on
         the same CPU the same seed gives the same weights, bit for bit.
