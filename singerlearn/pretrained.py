@@ -35,8 +35,8 @@ class TransferMixin:
         """Return an estimator whose network was trained before, on other singers.
 
         An embedder embeds recordings at once, and `fit` trains it further, on singers
-        of your own; a classifier has to be told by `fit` who they are. So do the `fit`
-        of clones, in cross-validation say.
+        of your own; a classifier has to be told by `fit` who they are. Clones, in
+        cross-validation say, begin from the same weights.
 
         Parameters
         ----------
@@ -59,7 +59,7 @@ class TransferMixin:
             one that was trained.
         """
         card = read_card(pretrained)
-        known = {name: card["parameters"][name] for name in cls._kept}
+        known = {k: v for k, v in card["parameters"].items() if k in cls._kept}
         front_end = dict(card["front_end"] or {})
         if kind := front_end.pop("spectrogram", None):
             _, chunk_frames = card["shape"]
@@ -162,8 +162,8 @@ def load_weights(module, pretrained, *, output=True):
         raise ValueError(f"{path} cannot be read: {error}") from error
     own = module.state_dict()
     if not output:
-        kept = {name: own[name] for name in own if name.startswith("output.")}
-        weights = {name: w for name, w in weights.items() if name in own} | kept
+        body = {k: v for k, v in weights.items() if not k.startswith("output.")}
+        weights = body | {k: v for k, v in own.items() if k.startswith("output.")}
     differ = [
         name
         for name in own.keys() | weights.keys()

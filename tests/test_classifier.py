@@ -1,5 +1,5 @@
-import _thread
 import pickle
+import signal
 import warnings
 
 import numpy as np
@@ -189,9 +189,9 @@ class Interrupt(Callback):
 
     def on_batch_begin(self, net, training=False, **kwargs):
         if training and len(net.history) == self.epoch:
-            _thread.interrupt_main()
-            while True:  # until the signal arrives
-                pass
+            # A program that was started in the background would ignore it.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.raise_signal(signal.SIGINT)
 
 
 def test_ctrl_c_keeps_the_best_model_so_far(chunked, singers, tiny):

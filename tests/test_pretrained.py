@@ -78,6 +78,8 @@ def test_a_classifier_starts_from_there_with_an_output_of_its_own(
             assert_allclose(moved[name], value, atol=1e-9)
     with pytest.raises(ValueError, match="built otherwise than pretrained=.* differs"):
         clone(start).set_params(dense=(3,)).fit(chunked, singers.singers)
+    with pytest.raises(ValueError, match="built otherwise than pretrained=.* differs"):
+        clone(start).set_params(head_norm=False).fit(chunked, singers.singers)
 
 
 @pytest.mark.parametrize(
