@@ -26,7 +26,8 @@ def test_the_largest_batch_that_fits_is_found_by_halving(recordings):
                 raise torch.OutOfMemoryError("full")
 
     train = ChunkDataset(recordings)
-    for most, unit, expected in [(9, 1, 5), (9, 2, 4), (2, 1, 2), (3, 4, 0)]:
+    cases = [(9, 1, 5), (9, 2, 4), (2, 1, 2), (1, 1, 1), (3, 4, 0), (0, 1, 0)]
+    for most, unit, expected in cases:
         assert largest_batch(Net(most), train, unit) == expected
 
 

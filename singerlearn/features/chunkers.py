@@ -51,9 +51,8 @@ class _Chunker(RecordingTransformer):
         """How the spectrograms are made: their kind and its parameters, a dict."""
         others = ("chunk_frames", "hop_frames", "n_jobs", "store")
         names = self._parameter_constraints.keys() - others
-        return {"spectrogram": self._kind} | {
-            n: getattr(self, n) for n in sorted(names)
-        }
+        parameters = {name: getattr(self, name) for name in sorted(names)}
+        return {"spectrogram": self._kind, **parameters}
 
     def _check(self, X):
         recordings = super()._check(X)

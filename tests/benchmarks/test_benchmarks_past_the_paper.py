@@ -151,7 +151,9 @@ def test_a_projection_is_fitted_on_synthetic_singers(table, tmp_path, monkeypatc
     np.testing.assert_allclose(found, [expected], rtol=1e-3, atol=1e-3)
 
 
-def test_an_encoder_is_trained_measured_and_goes_on(command, tmp_path, monkeypatch):
+def test_an_encoder_is_trained_measured_and_goes_on(
+    command, tmp_path, monkeypatch, capsys
+):
     import past_the_paper
     import train_encoder
 
@@ -169,19 +171,14 @@ def test_an_encoder_is_trained_measured_and_goes_on(command, tmp_path, monkeypat
 
     monkeypatch.setattr(past_the_paper, "IDENTITIES", dict(synthetic_singers=2))
     asked = "--data", "synthetic", "--singers", 8, "--recordings", 2, "--duration", 6
-    asked += (
-        "--tables",
-        "new-singers",
-        "--rows",
-        "encoded",
-        "--output",
-        tmp_path / "runs",
-    )
+    runs = tmp_path / "runs"
+    asked += "--tables", "new-singers", "--rows", "encoded", "--output", runs
     printed = command("past_the_paper", *asked, "--encoder", encoder, "--steps", 2)
     for row in past_the_paper.ENCODED:
         assert f"| {row} | PLDA | 1 |" in printed
     with pytest.raises(SystemExit):
         command("past_the_paper", *asked)
+    assert "fine-tuned need --encoder" in capsys.readouterr().err
 
 
 def test_known_singers_need_lyrics_and_melodies(table, tmp_path):
