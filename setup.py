@@ -32,6 +32,7 @@ setup(
     license="BSD-3-Clause",
     python_requires=">=3.11",
     packages=find_packages(include=["singerlearn", "singerlearn.*"]),
+    package_data={"singerlearn": ["encoders/*/*"]},
     install_requires=[
         "filelock>=3.12",
         "joblib>=1.3",

@@ -84,18 +84,15 @@ FROZEN = {
 ENCODED = ("encoder", "hand-crafted+encoder", "fine-tuned")
 NETWORK = dict(
     filters=(48, 96, 128),
-    downsampling=("stride", "max-pool", "max-pool"),
+    downsampling="stride",
+    n_cepstra=40,
     aggregation="statistics",
     head_norm=True,
     lr=3e-3,
 )
 IDENTITIES = dict(stretches=(0.86, 0.93, 1.07, 1.15), synthetic_singers=1600)
 LIBRARY = NETWORK | IDENTITIES
-EMBEDDING = dict(
-    n_components=64,
-    loss="margin-softmax",
-    loss_params=dict(angle=0.2, scale=25.0),
-)
+EMBEDDING = dict(n_components=64, loss="supervised-contrastive")
 VARIANTS = {
     "library": {},
     "without-stretches": dict(stretches=()),

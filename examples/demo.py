@@ -4,8 +4,8 @@
     python examples/demo.py my_recordings    on my_recordings/<singer>/<recording>
 
 Fits the SVM baseline and the network on the same folds, prints how many chunks and
-recordings each names rightly, and draws what the network did. Then an embedder learns
-from half of the songs, and pictures show where it lays the other half.
+recordings each names rightly, and draws what the network did. Further pictures show
+where the library's encoder, which has heard none of these singers, lays the recordings.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.metrics import ConfusionMatrixDisplay
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from singerlearn import (
@@ -137,35 +137,23 @@ def draw(results, data, folds, output):
     display.figure_.savefig(output / "attention.png", dpi=120)
 
 
-def embed(max_epochs, data, train, test, output):
-    """Train an embedder, and draw where it lays recordings that it never heard."""
-    singers, songs = data.singers[test], data.songs[test]
-    if np.unique(singers, return_counts=True)[1].max() < 2:
-        print(
-            "embedder: left out, it takes four recordings of a singer to see anything"
-        )
-        return
-    print("embedder ...")
-    chosen = dict(loss="margin-softmax", max_epochs=max_epochs, random_state=0)
-    models = {
-        "hand-crafted": make_pipeline(
-            HandcraftedFeatures(n_jobs=-1), ClipEmbedder(StandardScaler())
-        ),
-        "learned": make_pipeline(MelChunker(n_jobs=-1), SingerEmbedder(**chosen)),
+def embed(data, output):
+    """Draw where an encoder that was trained elsewhere lays the recordings."""
+    print("encoder ...")
+    clips = HandcraftedFeatures(n_jobs=-1).fit_transform(data.recordings)
+    heard = MelChunker(n_jobs=-1).fit_transform(data.recordings)
+    chunks = {
+        "hand-crafted": ClipEmbedder(StandardScaler())
+        .fit(clips)
+        .transform_chunks(clips),
+        "encoder": SingerEmbedder.from_pretrained().transform_chunks(heard),
     }
-    chunks = {}
-    for name, model in models.items():
-        model.fit([data.recordings[i] for i in train], data.singers[train])
-        heard = model[:-1].transform([data.recordings[i] for i in test])
-        chunks[name] = model[-1].transform_chunks(heard)
-
-    display = EmbeddingDisplay.from_embeddings(chunks, singers=singers, songs=songs)
+    labels = dict(singers=data.singers, songs=data.songs)
+    display = EmbeddingDisplay.from_embeddings(chunks, **labels)
     display.plot().figure_.savefig(output / "embedding.png", dpi=120)
 
     recordings = {name: [z.mean(axis=0) for z in own] for name, own in chunks.items()}
-    display = KNNDisplay.from_embeddings(
-        recordings, singers=singers, songs=songs, n_neighbors=(1, 3)
-    )
+    display = KNNDisplay.from_embeddings(recordings, **labels, n_neighbors=(1, 3))
     display.plot().figure_.savefig(output / "neighbours.png", dpi=120)
 
 
@@ -193,7 +181,7 @@ def main():
         results[name] = cross_validate(model, data, folds)
     print_table(results, n_singers)
     draw(results, data, folds, arguments.output)
-    embed(arguments.max_epochs, data, *split(data, 2)[0], arguments.output)
+    embed(data, arguments.output)
     print(f"Pictures are in {arguments.output.resolve()}:")
     for picture in sorted(arguments.output.glob("*.png")):
         print(f"  {picture.name}")

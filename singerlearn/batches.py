@@ -37,6 +37,8 @@ class ChunkDataset(Dataset):
         By what the bands of each recording are stretched in a batch.
     crowd : SyntheticSingers or None
         Whose songs are the last recordings, of one chunk each: another take every time.
+    first_synthetic : int or float
+        Target from which on singers are the crowd's; infinite without one.
     """
 
     def __init__(self, recordings, targets=0, weights=1, device="cpu", songs=None):
@@ -46,6 +48,7 @@ class ChunkDataset(Dataset):
         self.weights = np.broadcast_to(np.asarray(weights, dtype=float), n)
         self.songs = np.arange(n) if songs is None else np.asarray(songs)
         self.stretches = self.crowd = None
+        self.first_synthetic = np.inf
         self.chunk_frames = recordings[0].chunk_frames if n else 0
         self.starts = [r.starts for r in recordings]
         self._count()
@@ -126,7 +129,7 @@ class ChunkDataset(Dataset):
         singers = torch.arange(crowd.n_singers, device=self.targets.device)
         singers = first_target + singers.repeat_interleave(crowd.n_songs)
         both = copy.copy(self)
-        both.crowd = crowd
+        both.crowd, both.first_synthetic = crowd, first_target
         both.spectrograms = self.spectrograms + n_songs * [None]
         both.targets = torch.cat([self.targets, singers])
         weight = n_own * share / (1 - share) / n_songs

@@ -58,15 +58,14 @@ class SingerEmbedder(
     pretrained : str, Path or None, default=None
         The network whose weights `fit` starts from, as for :meth:`from_pretrained`;
         None starts from weights drawn at random.
-    chunker, block, cardinality, filters, downsampling
+    chunker, block, cardinality, filters, downsampling, n_cepstra
         The front end and the convolutions, as for :class:`SingerNetClassifier`.
     aggregation, head_norm, dense, dropout
         What the network makes of the frames, as for :class:`SingerNetClassifier`.
     lr, lr_schedule, weight_decay, augment
         The training, as for :class:`SingerNetClassifier`.
     stretches, synthetic_singers, synthetic_share
-        Singers beyond the data, as for :class:`SingerNetClassifier`. Batches of several
-        singers hold synthetic ones as often as each other.
+        Singers beyond the data, as for :class:`SingerNetClassifier`.
     max_epochs : int, default=30
         Passes over the chunks, at most. In a pass every chunk gets one partner; or
         batches of several singers hold as many chunks as there are.
@@ -156,6 +155,7 @@ class SingerEmbedder(
         cardinality=4,
         filters=(32, 64, 128),
         downsampling="max-pool",
+        n_cepstra=None,
         aggregation="attention",
         head_norm=False,
         dense=(),
@@ -196,6 +196,7 @@ class SingerEmbedder(
         self.cardinality = cardinality
         self.filters = filters
         self.downsampling = downsampling
+        self.n_cepstra = n_cepstra
         self.aggregation = aggregation
         self.head_norm = head_norm
         self.dense = dense

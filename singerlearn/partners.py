@@ -76,7 +76,8 @@ class SingerBatches(PartnerBatches):
 
     An anchor's partners are spread over as many other recordings of the singer as
     there are. An epoch has about as many chunks as `ChunkBatches` would draw, and all
-    singers equally often.
+    singers equally often, but of synthetic ones only so many, drawn anew in each round,
+    as sing their share.
 
     Parameters
     ----------
@@ -97,17 +98,27 @@ class SingerBatches(PartnerBatches):
         """Yield the batches of one epoch, as indices of chunks."""
         anchors, rng = self.draw_anchors()
         singers = self.singer[anchors]
-        queues = [anchors[singers == singer] for singer in np.unique(singers)]
+        codes = np.unique(singers)
+        queues = [anchors[singers == singer] for singer in codes]
         if len(queues) < 2:
             raise ValueError(
                 "a loss over several singers cannot be validated on recordings of one: "
                 "give groups that leave more, or validation_singers"
             )
-        at_once = min(len(queues), self.batch_size // self.chunks_per_singer)
-        for i in range(-(-len(anchors) // (len(queues) * self.chunks_per_singer))):
+        n_own = np.sum(codes < self.dataset.first_synthetic)
+        n_guests = len(queues) - n_own
+        if n_own and n_guests:
+            n_sung = np.sum(singers >= self.dataset.first_synthetic)
+            share = n_sung / (len(anchors) - n_sung)
+            n_guests = min(max(round(n_own * share), 2 - n_own), n_guests)
+        in_round = n_own + n_guests
+        at_once = min(in_round, self.batch_size // self.chunks_per_singer)
+        for i in range(-(-len(anchors) // (in_round * self.chunks_per_singer))):
+            guests = n_own + rng.permutation(len(queues) - n_own)[:n_guests]
+            order = rng.permutation(np.append(np.arange(n_own), guests))
             # The last batch of a round is filled up with singers of the first.
-            n_batches = -(-len(queues) // at_once)
-            for batch in np.resize(rng.permutation(len(queues)), (n_batches, at_once)):
+            n_batches = -(-in_round // at_once)
+            for batch in np.resize(order, (n_batches, at_once)):
                 own = (queues[singer] for singer in batch)
                 yield np.concatenate([self.hand(q[i % len(q)], rng) for q in own])
 

@@ -2,7 +2,8 @@
 
 A pretrained network is a folder with ``weights.safetensors`` and ``card.json``. The
 card holds what the weights cannot say: the estimator's parameters, how recordings
-become chunks, and, for people, who trained it on what and how well it does.
+become chunks, and, for people, who trained it on what and how well it does. One comes
+with the library.
 """
 
 import json
@@ -14,11 +15,14 @@ import singerlearn
 from singerlearn.features import CQTChunker, MelChunker
 
 WEIGHTS, CARD = "weights.safetensors", "card.json"
+# What comes with the library has a name; everything else is a folder.
+SHIPPED = "synthetic-singers"
+ENCODERS = {SHIPPED: Path(__file__).parent / "encoders" / SHIPPED}
 CHUNKERS = {"mel": MelChunker, "cqt": CQTChunker}
 # Parameters of the network's body, which a card keeps with whatever else the weights
 # depend on.
 BODY = (
-    "block", "cardinality", "filters", "downsampling",
+    "block", "cardinality", "filters", "downsampling", "n_cepstra",
     "aggregation", "head_norm", "dense", "dropout",
 )  # fmt: skip
 # What cards cannot do without.
@@ -31,7 +35,7 @@ class TransferMixin:
     _kept = BODY
 
     @classmethod
-    def from_pretrained(cls, pretrained, **parameters):
+    def from_pretrained(cls, pretrained=SHIPPED, **parameters):
         """Return an estimator whose network was trained before, on other singers.
 
         An embedder embeds recordings at once, and `fit` trains it further, on singers
@@ -40,8 +44,10 @@ class TransferMixin:
 
         Parameters
         ----------
-        pretrained : str or Path
-            A folder that :meth:`SingerEmbedder.save_pretrained` wrote.
+        pretrained : str or Path, default="synthetic-singers"
+            A folder that :meth:`SingerEmbedder.save_pretrained` wrote; or the name of
+            the encoder that comes with the library and was trained on synthetic singers
+            alone. Its card tells how, and how well it does: ``read_card()``.
         **parameters
             What shall differ: of the training, say, or the device.
 
@@ -99,13 +105,13 @@ class PretrainedMixin(TransferMixin):
         save(self.net_.module_, card | about, folder)
 
 
-def read_card(pretrained):
+def read_card(pretrained=SHIPPED):
     """Return the card of a pretrained network.
 
     Parameters
     ----------
-    pretrained : str or Path
-        Its folder.
+    pretrained : str or Path, default="synthetic-singers"
+        Its folder, or its name if it comes with the library.
 
     Returns
     -------
@@ -119,11 +125,11 @@ def read_card(pretrained):
     ValueError
         If the card cannot be read, or lacks something.
     """
-    path = Path(pretrained) / CARD
+    path = locate(pretrained) / CARD
     if not path.is_file():
         raise FileNotFoundError(
             f"no pretrained network {str(pretrained)!r}: a folder with {CARD} is "
-            "needed, as save_pretrained writes it"
+            f"needed, as save_pretrained writes it, or the name {SHIPPED!r}"
         )
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
@@ -136,6 +142,11 @@ def read_card(pretrained):
     return card
 
 
+def locate(pretrained):
+    """Return the folder of a pretrained network."""
+    return ENCODERS.get(pretrained) or Path(pretrained)
+
+
 def load_weights(module, pretrained, *, output=True):
     """Put the weights of a pretrained network into a `SingerNet`.
 
@@ -143,7 +154,7 @@ def load_weights(module, pretrained, *, output=True):
     ----------
     module : SingerNet
     pretrained : str or Path
-        Its folder.
+        As for `read_card`.
     output : bool, default=True
         Whether the output layer's, too; else it stays as it is.
 
@@ -155,7 +166,7 @@ def load_weights(module, pretrained, *, output=True):
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    path = Path(pretrained) / WEIGHTS
+    path = locate(pretrained) / WEIGHTS
     try:
         weights = load_file(path)
     except (OSError, SafetensorError) as error:

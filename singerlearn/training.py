@@ -38,6 +38,7 @@ PAPER = dict(
     block="resnext",
     cardinality=4,
     downsampling="max-pool",
+    n_cepstra=None,
     aggregation="attention",
     head_norm=False,
     dense=(1024, 1024, 1024),
@@ -75,6 +76,7 @@ class NetOverChunks(BaseEstimator):
     _parameter_constraints = {
         "filters": [tuple, list],
         "downsampling": [str, tuple, list],
+        "n_cepstra": [Interval(Integral, 1, None, closed="left"), None],
         "head_norm": ["boolean"],
         "dense": [tuple, list],
         "dropout": [Interval(Real, 0, 1, closed="left")],
@@ -278,6 +280,7 @@ class NetOverChunks(BaseEstimator):
             module__cardinality=self.cardinality,
             module__filters=self.filters,
             module__downsampling=self.downsampling,
+            module__n_cepstra=self.n_cepstra,
             module__aggregation=self.aggregation,
             module__head_norm=self.head_norm,
             module__dense=self.dense,

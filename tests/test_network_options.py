@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
+from scipy.fft import dct, idct
 from sklearn.base import clone
 
 from singerlearn import SingerEmbedder, SingerNetClassifier
 from singerlearn.chunks import Chunks
+from singerlearn.nn import SingerNet
 
 LIGHT = dict(
     downsampling=("stride", "max-pool"), aggregation="statistics", head_norm=True,
@@ -47,6 +49,25 @@ def test_a_light_network_learns_its_singers(voices, small, estimator):
     layers = [type(layer).__name__ for layer in model.net_.module_.modules()]
     assert layers.count("MaxPool2d") == layers.count("HeadNorm") == 1
     assert layers.count("Linear") == 1
+
+
+def test_a_network_hears_envelopes_and_no_harmonics(voices, small):
+    X, y = voices
+    chunk = np.asarray(X[0])[:1]
+    cepstra = dct(chunk, axis=1, norm="ortho")
+    assert abs(cepstra[:, 6:]).max() > 10
+    cepstra[:, 6:] = 0
+    smooth = torch.tensor(idct(cepstra, axis=1, norm="ortho"))
+    net = SingerNet(16, 64, 3, filters=(4, 8), dense=(5,), n_cepstra=6).eval()
+    with torch.inference_mode():
+        assert_allclose(net.smooth(torch.tensor(chunk)), smooth, atol=1e-4)
+        assert_allclose(net(torch.tensor(chunk)), net(smooth), atol=1e-5)
+        plain = SingerNet(16, 64, 3, filters=(4, 8), dense=(5,)).eval()
+        # No weight more, nor less: those of one fit the other.
+        plain.load_state_dict(net.state_dict())
+        assert_allclose(net(torch.tensor(chunk)), plain(smooth), atol=1e-5)
+    model = SingerNetClassifier(**small | {"n_cepstra": 6, "max_epochs": 1}).fit(X, y)
+    assert_allclose(model.net_.module_.smooth(torch.tensor(chunk)), smooth, atol=1e-4)
 
 
 def test_the_output_of_a_light_network_is_linear_in_what_it_transforms_to(
@@ -94,6 +115,8 @@ def test_statistics_have_no_attention(voices, small):
         ),
         ({"downsampling": None}, "'downsampling' parameter .* must be"),
         ({"aggregation": "mean"}, "aggregation='mean' is not one of none, max, aver"),
+        ({"n_cepstra": 17}, "n_cepstra=17 must lie between 1 and .* bands, 16"),
+        ({"n_cepstra": 0}, "'n_cepstra' parameter .* must be"),
         ({"head_norm": "batch"}, "'head_norm' parameter .* must be"),
     ],
 )

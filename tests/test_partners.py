@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from singerlearn.batches import ChunkDataset
 from singerlearn.chunks import Chunks
 from singerlearn.partners import PairBatches, SingerBatches, check_partners
+from singerlearn.synthesis import SyntheticSingers
 
 
 def make_dataset(n_chunks, singers, songs=None, weights=1):
@@ -138,6 +139,18 @@ def test_the_last_batch_is_filled_up_with_other_singers():
     for seed in range(20):
         batches = indices(SingerBatches(dataset, 4, chunks_per_singer=2, seed=seed))
         assert [len(set(who[batch])) for batch in batches] == [2, 2, 2]
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
+def test_synthetic_singers_sing_their_share(share):
+    own = make_dataset([4] * 8, np.repeat(range(4), 2))
+    both = own.joined(SyntheticSingers(60, n_songs=3), 4, share)
+    batches = SingerBatches(both, 16, chunks_per_singer=2, seed=0)
+    drawn = [np.concatenate(list(batches.draw())) for _ in range(60)]
+    who = [both.targets.numpy()[both.recording[epoch]] for epoch in drawn]
+    assert abs(np.mean(np.concatenate(who) >= 4) - share) < 0.03
+    assert all(set(range(4)) <= set(singers) for singers in who)
+    assert set(np.concatenate(who)) == set(range(64))  # each has a turn
 
 
 @pytest.mark.parametrize("batches", [PairBatches, SingerBatches])

@@ -9,8 +9,11 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import Normalizer
 
 from singerlearn import MelChunker, SingerEmbedder, SingerNetClassifier
+from singerlearn.metrics import leave_one_out_predict
+from singerlearn.pretrained import ENCODERS, SHIPPED, read_card
 
 
 @pytest.fixture(scope="module", params=["contrastive", "margin-softmax"])
@@ -101,6 +104,24 @@ def test_damaged_files_are_named(kept, tmp_path, name, content, message):
     (folder / name).write_text(content)
     with pytest.raises(ValueError, match=message):
         SingerEmbedder.from_pretrained(folder)
+
+
+def test_the_encoder_that_comes_with_the_library_knows_new_voices(singers):
+    encoder = SingerEmbedder.from_pretrained(device="cpu", verbose=0)
+    assert encoder.get_params()["pretrained"] == "synthetic-singers"
+    embedded = encoder.transform(singers.recordings)
+    assert embedded.shape == (12, 64)
+    assert encoder.score(singers.recordings, singers.singers) > 0.9
+    names = leave_one_out_predict(Normalizer().transform(embedded), singers.singers)
+    assert np.mean(names == singers.singers) > 0.8  # by chance 0.18
+
+
+def test_its_card_tells_the_truth():
+    card = read_card()
+    assert card["trained_on"] == "1600 synthetic singers, no recording"
+    assert {"command", "seed", "machine", "limits", "license"} <= set(card)
+    files = ENCODERS[SHIPPED].iterdir()
+    assert sum(file.stat().st_size for file in files) < 4e6
 
 
 def test_what_does_not_fit_is_an_error(kept, chunked, singers, tmp_path):

@@ -152,7 +152,10 @@ class MarginSoftmax(nn.Module):
             )
         self.angle = angle
         self.scale = above_zero("scale", scale)
-        self.directions = nn.Parameter(torch.randn(n_singers, n_components))
+        # Of length 1: the shorter they are, the further a step of Adam turns them, and
+        # a singer among thousands is met once in many steps.
+        start = torch.randn(n_singers, n_components) * n_components**-0.5
+        self.directions = nn.Parameter(start)
 
     def forward(self, embeddings, singers):
         """Mean over the chunks of a batch."""

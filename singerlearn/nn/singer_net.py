@@ -9,6 +9,7 @@ from torch.nn.functional import batch_norm
 
 from singerlearn.nn.aggregation import AGGREGATIONS
 from singerlearn.nn.blocks import BLOCKS, convolution
+from singerlearn.nn.envelope import SpectralEnvelope
 
 __all__ = ["ParameterCount", "SingerNet"]
 
@@ -70,6 +71,9 @@ class SingerNet(nn.Module):
         in the convolution before it (of a resnet or resnext block, the 5 x 5). One name
         for all, or one for the convolution layer and one for each stage: ("stride",
         "max-pool") leaves out three quarters of the costly 10 x 10 alone.
+    n_cepstra : int or None, default=None
+        If given, the network hears the `SpectralEnvelope` of so many coefficients
+        instead of the spectrogram.
     aggregation : str, default="average"
         How the frames become one vector: "none", "max", "average" or "attention" as in
         the paper; their mean and standard deviation ("statistics"), weighted by
@@ -121,6 +125,7 @@ class SingerNet(nn.Module):
         cardinality=4,
         filters=(64, 128),
         downsampling="max-pool",
+        n_cepstra=None,
         aggregation="average",
         head_norm=False,
         dense=(1024, 1024, 1024),
@@ -157,6 +162,9 @@ class SingerNet(nn.Module):
                 f"left of {n_bands} bands x {chunk_frames} frames: needs at least "
                 f"{2**halvings} x {2**halvings}"
             )
+        self.smooth = (
+            nn.Identity() if n_cepstra is None else SpectralEnvelope(n_bands, n_cepstra)
+        )
         self.convolutions = nn.Sequential(*layers)
         self.n_pooled, self.reach = _span(self.convolutions)
         self.aggregate = make_aggregation(channels * bands, frames)
@@ -215,9 +223,10 @@ class SingerNet(nn.Module):
         frames : torch.Tensor of shape (batch, channels * bands, frames)
             Bands and frames as the pools leave them.
         """
+        smooth = self.smooth(chunks)
         fast = self.precision == "bfloat16"
         with torch.autocast(chunks.device.type, torch.bfloat16, enabled=fast):
-            h = self.convolutions(chunks.unsqueeze(1) / DB_RANGE)
+            h = self.convolutions(smooth.unsqueeze(1) / DB_RANGE)
         if h.requires_grad and h.is_contiguous(memory_format=torch.channels_last):
             # The gradient comes back channels-first, on which the last pool's backward
             # would take several times as long.

@@ -1,16 +1,17 @@
 """Singers that never lived: a voice, a song and a channel as numbers, and their sound.
 
-`draw_singer`, `draw_song` and `draw_channel` draw the numbers, and `perform` turns
-singer and song into curves over time. Behind a channel, `render` makes those a waveform
-and `render_mel`, hundreds of times faster than it lasts, the spectrogram that `log_mel`
-would show of it. `SyntheticSingers` does all this for training.
+`draw_singer`, `draw_song` and `draw_channel` draw the numbers, `in_mood` changes a
+voice for one recording, and `perform` turns singer and song into curves over time.
+Behind a channel, `render` makes those a waveform and `render_mel`, hundreds of times
+faster than it lasts, the spectrogram that `log_mel` would show of it.
+`SyntheticSingers` does all this for training.
 """
 
 from singerlearn.synthesis.channel import draw_channel
 from singerlearn.synthesis.crowd import SyntheticSingers
 from singerlearn.synthesis.mel import render_mel
 from singerlearn.synthesis.performance import perform
-from singerlearn.synthesis.singer import draw_singer
+from singerlearn.synthesis.singer import draw_singer, in_mood
 from singerlearn.synthesis.song import draw_song
 from singerlearn.synthesis.waveform import render
 
@@ -19,6 +20,7 @@ __all__ = [
     "draw_channel",
     "draw_singer",
     "draw_song",
+    "in_mood",
     "perform",
     "render",
     "render_mel",

@@ -7,7 +7,7 @@ from math import ceil
 from singerlearn.synthesis.channel import draw_channel
 from singerlearn.synthesis.mel import render_mel
 from singerlearn.synthesis.performance import perform
-from singerlearn.synthesis.singer import draw_singer
+from singerlearn.synthesis.singer import draw_singer, in_mood
 from singerlearn.synthesis.song import draw_song
 from singerlearn.synthesis.streams import stream
 
@@ -33,7 +33,7 @@ class SyntheticSingers:
         Length of a spectrogram.
     spoken : float, default=0.25
         Part of the songs that are texts to be spoken.
-    singer_effect, song_effect, channel_effect : float, default=1.0
+    singer_effect, song_effect, mood_effect, channel_effect : float, default=1.0
         How far they stray from the average.
     random_state : int, default=0
         Seed of the crowd. A larger crowd of the same seed holds the smaller one.
@@ -55,6 +55,7 @@ class SyntheticSingers:
     spoken: float = 0.25
     singer_effect: float = 1.0
     song_effect: float = 1.0
+    mood_effect: float = 1.0
     channel_effect: float = 1.0
     random_state: int = 0
     front_end: Mapping = field(default_factory=dict)
@@ -68,7 +69,7 @@ class SyntheticSingers:
             From 0 to `n_singers` - 1.
         take : int
             Not negative. Takes go through the songs in turn; each has a part of the
-            song, a delivery and a channel of its own.
+            song, a mood, a delivery and a channel of its own.
 
         Returns
         -------
@@ -91,8 +92,8 @@ class SyntheticSingers:
         # A window more at both ends: a part of a song does not begin out of nothing.
         margin = ceil(front_end["n_fft"] / 2 / hop_length)
         n_frames = self.n_frames + 2 * margin
-        voice = self.singer(singer)
         rng = stream(self.random_state, 2, singer, take)
+        voice = in_mood(self.singer(singer), rng, effect=self.mood_effect)
         song = self.song(singer, take % self.n_songs)
         performance = perform(
             voice,

@@ -6,7 +6,7 @@ notes through time. An *effect* is how far a draw strays from the average: 0 giv
 average itself, 1 what is heard between real people, songs and rooms.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -191,4 +191,54 @@ def draw_singer(rng, gender, *, effect=1.0):
         attack=0.05 * times(0.4),
         release=0.09 * times(0.4),
         legato=min(0.9 * times(0.06), 1.0),
+    )
+
+
+def in_mood(singer, rng, *, effect=1.0):
+    """Return a singer as heard in one recording: calm or roused, smiling or hoarse.
+
+    Effort flattens the spectrum, presses the glottis and raises the pitch. Throat and
+    lips are never quite the same either, but move far less than from singer to singer.
+
+    Parameters
+    ----------
+    singer : Singer
+    rng : RandomState
+    effect : float, default=1.0
+        How far moods differ.
+
+    Returns
+    -------
+    Singer
+    """
+    effort = effect * 0.6 * rng.standard_normal()
+
+    def by(deviation):
+        return effect * deviation * rng.standard_normal()
+
+    def times(deviation, size=None):
+        return np.exp(effect * deviation * rng.standard_normal(size))
+
+    lips, throat = times(0.02, MOVING), times(0.01, N_FORMANTS - MOVING)
+    return replace(
+        singer,
+        tract_length=singer.tract_length * times(0.01),
+        formant_offsets=singer.formant_offsets * np.append(lips, throat),
+        bandwidths=singer.bandwidths * times(0.06),
+        nasality=np.clip(singer.nasality + by(0.05), 0, 1),
+        tilt=min(singer.tilt + 1.5 * effort + by(0.6), -1.5),
+        first_harmonic=singer.first_harmonic - 1.5 * effort + by(0.6),
+        breath=min(singer.breath - 2 * effort + by(2.4), -18),
+        ring=max(singer.ring + 2 * effort + by(0.6), 0),
+        dip=max(singer.dip + by(1.2), 0),
+        pitch=singer.pitch + effort + by(0.9),
+        vibrato_rate=singer.vibrato_rate * times(0.04),
+        vibrato_extent=singer.vibrato_extent * times(0.3),
+        jitter=singer.jitter * times(0.2),
+        shimmer=singer.shimmer * times(0.2),
+        creak=np.clip(singer.creak + by(0.1), 0, 1),
+        glide=singer.glide * times(0.25),
+        scoop=singer.scoop * times(0.25),
+        attack=singer.attack * times(0.25),
+        release=singer.release * times(0.25),
     )

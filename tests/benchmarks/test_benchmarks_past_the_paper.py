@@ -13,7 +13,9 @@ from scipy import stats
 from sklearn.datasets import make_blobs
 from written import read
 
+from singerlearn import SingerEmbedder
 from singerlearn.metrics import equal_error_rate, leave_one_out_predict, make_trials
+from singerlearn.pretrained import read_card
 
 SMALL = dict(filters=(4, 8), downsampling="max-pool")
 
@@ -158,13 +160,12 @@ def test_an_encoder_is_trained_measured_and_goes_on(
     import train_encoder
 
     monkeypatch.setattr(past_the_paper, "NETWORK", past_the_paper.NETWORK | SMALL)
-    monkeypatch.setattr(train_encoder, "N_STANDING", 2)
     monkeypatch.setattr(train_encoder, "N_NEW", 3)
     encoder = tmp_path / "encoder"
     asked = "--singers", 3, "--epochs", 1, "--device", "cpu", "--output", encoder
     assert "3 new synthetic singers" in command("train_encoder", *asked)
     card = json.loads((encoder / "card.json").read_text())
-    assert card["trained_on"] == "5 synthetic singers, no recording"
+    assert card["trained_on"] == "3 synthetic singers, no recording"
     assert card["command"].endswith(f"--device cpu --output {encoder}")
     assert set(card["figures"]["3 new synthetic singers"]) == {"1-NN", "EER"}
     assert card["front_end"]["n_mels"] == 96
@@ -179,6 +180,17 @@ def test_an_encoder_is_trained_measured_and_goes_on(
     with pytest.raises(SystemExit):
         command("past_the_paper", *asked)
     assert "fine-tuned need --encoder" in capsys.readouterr().err
+
+
+def test_the_figures_of_the_shipped_encoder_are_true(ravdess_song):
+    import train_encoder
+
+    encoder = SingerEmbedder.from_pretrained(device="cpu", verbose=0)
+    found = train_encoder.judge_ravdess(encoder, str(ravdess_song))
+    for reading, figures in read_card()["figures"][train_encoder.NEW_SINGERS].items():
+        for what, text in figures.items():
+            means = [float(t.split()[0]) for t in (text, found[reading][what])]
+            assert abs(np.subtract(*means)) < 0.01
 
 
 def test_known_singers_need_lyrics_and_melodies(table, tmp_path):

@@ -10,7 +10,7 @@ from steady import even_singer
 
 from singerlearn.synthesis.performance import perform
 from singerlearn.synthesis.phonemes import CONSONANTS, LANGUAGES, VOWEL_NASALITY, VOWELS
-from singerlearn.synthesis.singer import draw_singer
+from singerlearn.synthesis.singer import draw_singer, in_mood
 from singerlearn.synthesis.song import draw_song
 
 
@@ -18,6 +18,26 @@ def test_without_a_singer_effect_singers_of_a_gender_are_one(rng):
     a, b = (draw_singer(rng, "female", effect=0) for _ in range(2))
     for field in fields(a):
         assert_array_equal(getattr(a, field.name), getattr(b, field.name))
+
+
+def test_a_mood_changes_a_voice_less_than_another_singer_does(rng):
+    singers = [draw_singer(rng, "male") for _ in range(60)]
+    for field in fields(singers[0]):
+        same = in_mood(singers[0], rng, effect=0)
+        expected = getattr(singers[0], field.name)
+        if field.name == "tilt":  # nobody's is flatter in any mood
+            expected = min(expected, -1.5)
+        assert_array_equal(getattr(same, field.name), expected)
+    moods = [in_mood(singers[0], rng) for _ in range(60)]
+
+    def spread(voices, name):
+        return np.std([getattr(voice, name) for voice in voices], axis=0).mean()
+
+    for name in ("tract_length", "formant_offsets", "tilt", "breath", "pitch"):
+        assert 0 < spread(moods, name) < 0.8 * spread(singers, name)
+    # Who makes an effort is both higher and brighter.
+    tilts, pitches = ([getattr(m, name) for m in moods] for name in ("tilt", "pitch"))
+    assert np.corrcoef(tilts, pitches)[0, 1] > 0.2
 
 
 @given(seed=st.integers(0, 2**31), pitch=st.floats(40, 75), effect=st.floats(0, 4))
