@@ -32,7 +32,8 @@ def hear(voices, heard, arguments):
     Returns
     -------
     hear : callable
-        Takes ``"cepstra"``, ``"resemblyzer"``, ``"encoder"`` and ``"both"``, too.
+        Takes ``"cepstra"``, ``"resemblyzer"``, ``"encoder"``, ``"hidden"`` and, beside
+        the clips, ``"clips+encoder"`` and ``"clips+hidden"``, too.
     """
 
     @cache
@@ -42,13 +43,15 @@ def hear(voices, heard, arguments):
             return [project(cepstral_statistics(chunks)) for chunks in heard("mel")]
         if front_end == "resemblyzer":
             return list(embed_speech(voices.recordings, arguments.device))
-        if front_end == "encoder":
+        if front_end in ("encoder", "hidden"):
             encoder = SingerEmbedder.from_pretrained(
-                arguments.encoder, device=arguments.device
+                arguments.encoder,
+                device=arguments.device,
+                layer={"encoder": "output", "hidden": "hidden"}[front_end],
             )
             return encoder.transform_chunks(heard("mel"))
-        if front_end == "both":
-            pairs = zip(hear("clips"), hear("encoder"), strict=True)
+        if "+" in front_end:
+            pairs = zip(*map(hear, front_end.split("+")), strict=True)
             return [np.hstack(pair) for pair in pairs]
         return heard(front_end)
 

@@ -24,8 +24,9 @@ What is compared, on the same recordings:
 - library: all that this library adds, for --steps of 32 chunks; without one thing after
   the other, and with another in the place of one;
 - of --encoder, a folder that ``train_encoder.py`` wrote: encoder, as it comes;
-  hand-crafted+encoder, both of the same chunks side by side; and fine-tuned, trained
-  further as the library's network is.
+  hand-crafted+encoder, both of the same chunks side by side; hand-crafted+hidden, with
+  the encoder's hidden layer, whitened, instead; and fine-tuned, trained further as the
+  library's network is.
 
 Embeddings of new singers are compared as they are (by the distance of standardised
 features, or the angle between mean embeddings), and by LDA and PLDA that learn from the
@@ -54,6 +55,8 @@ from command_line import make_parser
 from frozen_embeddings import hear
 from runs import Runs, markdown, mean_and_interval
 from scipy.spatial.distance import cdist
+from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
@@ -62,6 +65,7 @@ from sklearn.svm import SVC
 from singerlearn import (
     ClipClassifier,
     ClipEmbedder,
+    HandcraftedFeatures,
     SingerEmbedder,
     SingerNetClassifier,
 )
@@ -79,9 +83,12 @@ FROZEN = {
     "synthetic-lda": "cepstra",
     "resemblyzer": "resemblyzer",
     "encoder": "encoder",
-    "hand-crafted+encoder": "both",
+    "hand-crafted+encoder": "clips+encoder",
+    "hand-crafted+hidden": "clips+hidden",
 }
-ENCODED = ("encoder", "hand-crafted+encoder", "fine-tuned")
+ENCODED = ("encoder", "hand-crafted+encoder", "hand-crafted+hidden", "fine-tuned")
+N_CLIP_FEATURES = len(HandcraftedFeatures().get_feature_names_out())
+N_WHITENED = 100  # of the hidden layer; chosen among 40 to 200 with --development
 NETWORK = dict(
     filters=(48, 96, 128),
     downsampling="stride",
@@ -111,6 +118,7 @@ DEFAULT = ("hand-crafted", "synthetic-lda", "paper", "library")
 CLASSIFIERS = {
     "SVM": SVC(C=10.0),
     "LDA": LinearDiscriminantAnalysis(),
+    "LDA, shrunken": LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto"),
     "PLDA": PLDA(),
 }
 
@@ -189,17 +197,30 @@ def run(table, row, train, test, hear, voices, arguments, seed):
     return fit
 
 
-def unpack(fit):
-    """Return the embeddings of training and test side, one array a recording."""
+def unpack(row, fit):
+    """Return the embeddings of training and test side, one array a recording.
+
+    Of a hidden layer, what varies most on the training side, whitened, as there are far
+    fewer chunks than numbers in each.
+    """
+    sides = [fit["train"], fit["test"]]
+    if row == "hand-crafted+hidden":
+        whiten = PCA(min(N_WHITENED, len(sides[0]) - 1), whiten=True, random_state=0)
+        hidden = make_pipeline(StandardScaler(), whiten)
+        beside = ColumnTransformer(
+            [("hidden", hidden, slice(N_CLIP_FEATURES, None))],
+            remainder=StandardScaler(),
+        ).fit(sides[0])
+        sides = [beside.transform(side) for side in sides]
     return [
-        np.split(fit[side], np.cumsum(fit[f"n_{side}"])[:-1])
-        for side in ("train", "test")
+        np.split(side, np.cumsum(fit[f"n_{name}"])[:-1])
+        for name, side in zip(("train", "test"), sides, strict=True)
     ]
 
 
 def judge_embedding(row, fit, train, test, voices):
     """Yield readings of an embedding, with crossed neighbours and equal error rate."""
-    known, new = unpack(fit)
+    known, new = unpack(row, fit)
     for reading, alike in similarities(row, known, voices.singers[train], new):
         yield {"read by": reading} | crossed_figures(alike, voices, test)
 
@@ -250,7 +271,7 @@ def judge_names(row, fit, train, test, voices):
             "recordings": float(fit["test recordings"]),
         }
         return
-    known, new = unpack(fit)
+    known, new = unpack(row, fit)
     for name, classifier in CLASSIFIERS.items():
         model = ClipClassifier(make_pipeline(StandardScaler(), classifier))
         model.fit(known, voices.singers[train])

@@ -3,13 +3,14 @@ from shutil import copytree
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import Normalizer
+from sklearn.preprocessing import Normalizer, normalize
 
 from singerlearn import MelChunker, SingerEmbedder, SingerNetClassifier
 from singerlearn.metrics import leave_one_out_predict
@@ -114,6 +115,21 @@ def test_the_encoder_that_comes_with_the_library_knows_new_voices(singers):
     assert encoder.score(singers.recordings, singers.singers) > 0.9
     names = leave_one_out_predict(Normalizer().transform(embedded), singers.singers)
     assert np.mean(names == singers.singers) > 0.8  # by chance 0.18
+
+
+def test_its_hidden_layer_is_wider(chunked):
+    encoder = SingerEmbedder.from_pretrained(device="cpu", layer="hidden")
+    hidden = encoder.transform_chunks(chunked[:2])
+    with torch.inference_mode():
+        module = encoder.net_.module_
+        expected = module.embed(torch.tensor(np.asarray(chunked[0])))
+        out = module.output(torch.tensor(hidden[1]))
+    assert_allclose(hidden[0], expected, atol=1e-4)
+    assert encoder.transform(chunked[:2]).shape == (2, 3072)
+    assert len(encoder.get_feature_names_out()) == 3072
+    outputs = encoder.set_params(layer="output").transform_chunks(chunked[:2])
+    assert_allclose(normalize(out), outputs[1], atol=1e-4)
+    assert len(encoder.get_feature_names_out()) == 64
 
 
 def test_its_card_tells_the_truth():
