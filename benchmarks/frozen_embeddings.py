@@ -100,8 +100,8 @@ def embed_speech(recordings, device):
         from resemblyzer import VoiceEncoder, preprocess_wav
     except ImportError as error:
         raise SystemExit(
-            "the row resemblyzer needs the package of this name; install it by pip, or "
-            "leave the row out"
+            f"the row resemblyzer needs the package of this name ({error}); pip "
+            "install resemblyzer 'setuptools<81', or leave the row out"
         ) from error
     encoder = VoiceEncoder(check_device(device), verbose=False)
     for recording in tqdm(recordings, desc="resemblyzer", unit="recording"):

@@ -18,7 +18,7 @@ What is compared, on the same recordings:
 - synthetic-lda: mean and deviation of a chunk's cepstra, projected by LDA that was
   fitted on 1,600 synthetic singers, and on no recording;
 - resemblyzer: a speech encoder trained on thousands of real speakers, where it is
-  installed (``pip install resemblyzer``);
+  installed (``pip install resemblyzer 'setuptools<81'``);
 - paper: the paper's network, for --steps by the paper's recipe (new singers), or for 20
   epochs by the library's (known singers);
 - library: all that this library adds, for --steps of 32 chunks; without one thing after

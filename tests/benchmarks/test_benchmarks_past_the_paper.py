@@ -221,5 +221,5 @@ def test_resemblyzer_hears_every_recording_at_its_own_pace(monkeypatch, tmp_path
         assert parts.item() == 16_000
 
     monkeypatch.setitem(sys.modules, "resemblyzer", None)
-    with pytest.raises(SystemExit, match="install it by pip"):
+    with pytest.raises(SystemExit, match="pip install resemblyzer"):
         list(embed_speech([second], "cpu"))
