@@ -111,7 +111,7 @@ VARIANTS = {
     "attentive-statistics": dict(aggregation="attentive-statistics"),
     "self-attention": dict(aggregation="self-attention"),
     "pools": dict(downsampling="max-pool"),
-    "strides": dict(downsampling="stride"),
+    "without-envelopes": dict(n_cepstra=None),
     "dense-head": dict(head_norm=False, dense=(1024, 1024, 1024)),
 }
 DEFAULT = ("hand-crafted", "synthetic-lda", "paper", "library")
@@ -205,8 +205,9 @@ def unpack(row, fit):
     """
     sides = [fit["train"], fit["test"]]
     if row == "hand-crafted+hidden":
-        whiten = PCA(min(N_WHITENED, len(sides[0]) - 1), whiten=True, random_state=0)
-        hidden = make_pipeline(StandardScaler(), whiten)
+        n_chunks, width = sides[0].shape
+        most = min(N_WHITENED, n_chunks - 1, width - N_CLIP_FEATURES)
+        hidden = make_pipeline(StandardScaler(), PCA(most, whiten=True, random_state=0))
         beside = ColumnTransformer(
             [("hidden", hidden, slice(N_CLIP_FEATURES, None))],
             remainder=StandardScaler(),
@@ -326,7 +327,7 @@ def main():
     arguments = parse()
     voices = collection.load(arguments, n_singers=12, n_songs=4, duration=8.0)
     settings = {name: getattr(arguments, name) for name in ("data", "steps")}
-    settings |= {"development": arguments.development, "library": LIBRARY}
+    settings |= {"development": arguments.development, "library": LIBRARY | EMBEDDING}
     if arguments.encoder is not None:
         settings["encoder"] = crc32((arguments.encoder / WEIGHTS).read_bytes())
     runs = Runs(arguments.output, settings | voices.identity)

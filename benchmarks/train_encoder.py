@@ -11,8 +11,7 @@ kind of machine give the same weights.
 Stopped from the keyboard, it keeps what has been learnt so far. --output becomes what
 `SingerEmbedder.from_pretrained` reads: ``weights.safetensors``, and ``card.json`` with
 the parameters, this command and the figures: of 40 further synthetic singers and, with
---data, of RAVDESS song, whose singers are all new to it. They are measured by
-``past_the_paper.py``, and nothing was chosen by them.
+--data, of RAVDESS song, whose singers are all new to it, by ``past_the_paper.py``.
 """
 
 import argparse
@@ -106,7 +105,7 @@ def main():
     )
     parser.add_argument("--singers", type=collection.positive, default=1600)
     parser.add_argument(
-        "--epochs", type=collection.positive, default=4, help="of 400 steps"
+        "--epochs", type=collection.positive, default=4, help="of singers / 4 steps"
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto")

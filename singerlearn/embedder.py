@@ -42,7 +42,7 @@ class SingerEmbedder(
         the same singer as of different ones; "triplet" and "supervised-contrastive"
         compare all chunks of a batch of several singers with several chunks each;
         "margin-softmax" names the training singers. The last two see directions only,
-        and their embeddings of chunks have length 1.
+        and their embeddings of chunks have length 1 (those of the hidden layer do not).
     margin : float, default=1.0
         A squared Euclidean distance: from which on "contrastive" leaves two singers
         alone (paper, equation 5), and by which "triplet" wants the other singer further
@@ -347,8 +347,9 @@ class SingerEmbedder(
         Returns
         -------
         list of ndarray of shape (n_chunks, n_components)
-            One entry a recording.
+            One entry a recording; the hidden layer has its own width.
         """
+        self._validate_params()  # the layer may have been set since `fit`
         if self.layer == "hidden":
             return self._apply_net(X, "embeddings")
         embeddings = self._apply_net(X)

@@ -4,6 +4,8 @@ The losses in `singerlearn.nn.losses` compare the chunks of a batch with each ot
 which ones meet is decided here.
 """
 
+from math import ceil
+
 import numpy as np
 
 from singerlearn.batches import ChunkBatches, in_runs
@@ -77,7 +79,7 @@ class SingerBatches(PartnerBatches):
     An anchor's partners are spread over as many other recordings of the singer as
     there are. An epoch has about as many chunks as `ChunkBatches` would draw, and all
     singers equally often, but of synthetic ones only so many, drawn anew in each round,
-    as sing their share.
+    as sing their share (or all, where those are too few).
 
     Parameters
     ----------
@@ -106,18 +108,19 @@ class SingerBatches(PartnerBatches):
                 "give groups that leave more, or validation_singers"
             )
         n_own = np.sum(codes < self.dataset.first_synthetic)
-        n_guests = len(queues) - n_own
-        if n_own and n_guests:
+        wanted = len(queues) - n_own
+        if n_own and wanted:
             n_sung = np.sum(singers >= self.dataset.first_synthetic)
-            share = n_sung / (len(anchors) - n_sung)
-            n_guests = min(max(round(n_own * share), 2 - n_own), n_guests)
-        in_round = n_own + n_guests
-        at_once = min(in_round, self.batch_size // self.chunks_per_singer)
-        for i in range(-(-len(anchors) // (in_round * self.chunks_per_singer))):
+            wanted = min(n_own * n_sung / (len(anchors) - n_sung), wanted)
+        in_round = max(n_own + wanted, 2)
+        for i in range(ceil(len(anchors) / (in_round * self.chunks_per_singer))):
+            # Of two and a half, two or three as often.
+            n_guests = max(int(wanted + rng.uniform()), 2 - n_own) if wanted else 0
             guests = n_own + rng.permutation(len(queues) - n_own)[:n_guests]
             order = rng.permutation(np.append(np.arange(n_own), guests))
+            at_once = min(len(order), self.batch_size // self.chunks_per_singer)
             # The last batch of a round is filled up with singers of the first.
-            n_batches = -(-in_round // at_once)
+            n_batches = ceil(len(order) / at_once)
             for batch in np.resize(order, (n_batches, at_once)):
                 own = (queues[singer] for singer in batch)
                 yield np.concatenate([self.hand(q[i % len(q)], rng) for q in own])

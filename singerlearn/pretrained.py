@@ -47,7 +47,8 @@ class TransferMixin:
         pretrained : str or Path, default="synthetic-singers"
             A folder that :meth:`SingerEmbedder.save_pretrained` wrote; or the name of
             the encoder that comes with the library and was trained on synthetic singers
-            alone. Its card tells how, and how well it does: ``read_card()``.
+            alone (a folder of this name is a `Path`). Its card tells how, and how well
+            it does: ``read_card()``.
         **parameters
             What shall differ: of the training, say, or the device.
 
@@ -182,6 +183,9 @@ def load_weights(module, pretrained, *, output=True):
         or name not in own
         or own[name].shape != weights[name].shape
     ]
+    # What it hears has no weights.
+    if module.n_cepstra != read_card(pretrained)["parameters"]["n_cepstra"]:
+        differ.append("n_cepstra")
     if differ:
         raise ValueError(
             f"the network is built otherwise than pretrained={str(pretrained)!r} "

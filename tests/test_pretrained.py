@@ -146,6 +146,10 @@ def test_what_does_not_fit_is_an_error(kept, chunked, singers, tmp_path):
         SingerEmbedder.from_pretrained("nowhere")
     with pytest.raises(ValueError, match="built otherwise than pretrained=.* differs"):
         SingerEmbedder.from_pretrained(folder, n_components=5)
+    with pytest.raises(ValueError, match="built otherwise .* .n_cepstra differs"):
+        SingerEmbedder.from_pretrained(n_cepstra=24)
+    with pytest.raises(ValueError, match="'layer' parameter .* must be"):
+        SingerEmbedder.from_pretrained().set_params(layer="last").transform(chunked)
     other = MelChunker(n_mels=40).fit_transform(singers.recordings)
     start = SingerEmbedder.from_pretrained(folder, verbose=0)
     with pytest.raises(ValueError, match="n_mels is 40 but was 96"):

@@ -134,6 +134,7 @@ class SingerNet(nn.Module):
     ):
         super().__init__()
         self.precision = precision
+        self.n_cepstra = n_cepstra
         make_block = _choose("block", block, BLOCKS)
         make_aggregation = _choose("aggregation", aggregation, AGGREGATIONS)
         options = {"cardinality": cardinality} if block == "resnext" else {}
