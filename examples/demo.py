@@ -142,10 +142,9 @@ def embed(data, output):
     print("encoder ...")
     clips = HandcraftedFeatures(n_jobs=-1).fit_transform(data.recordings)
     heard = MelChunker(n_jobs=-1).fit_transform(data.recordings)
+    standardised = ClipEmbedder(StandardScaler()).fit(clips)
     chunks = {
-        "hand-crafted": ClipEmbedder(StandardScaler())
-        .fit(clips)
-        .transform_chunks(clips),
+        "hand-crafted": standardised.transform_chunks(clips),
         "encoder": SingerEmbedder.from_pretrained().transform_chunks(heard),
     }
     labels = dict(singers=data.singers, songs=data.songs)
