@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tqdm.auto import tqdm
 
-from singerlearn import MelChunker, SingerEmbedder
+from singerlearn import MelChunker, SingerEmbedder, VoiceFeatures
 from singerlearn.audio import load
 from singerlearn.chunks import Chunks
 from singerlearn.device import check_device
@@ -32,8 +32,8 @@ def hear(voices, heard, arguments):
     Returns
     -------
     hear : callable
-        Takes ``"cepstra"``, ``"resemblyzer"``, ``"encoder"``, ``"hidden"`` and, beside
-        the clips, ``"clips+encoder"`` and ``"clips+hidden"``, too.
+        Takes ``"cepstra"``, ``"resemblyzer"``, ``"encoder"``, ``"hidden"``,
+        ``"clips+encoder"``, ``"clips+hidden"`` and ``"voices"``, too.
     """
 
     @cache
@@ -50,6 +50,11 @@ def hear(voices, heard, arguments):
                 layer={"encoder": "output", "hidden": "hidden"}[front_end],
             )
             return encoder.transform_chunks(heard("mel"))
+        if front_end == "voices":
+            features = VoiceFeatures(
+                arguments.encoder, device=arguments.device, n_jobs=-1
+            )
+            return features.transform(voices.recordings)
         if "+" in front_end:
             pairs = zip(*map(hear, front_end.split("+")), strict=True)
             return [np.hstack(pair) for pair in pairs]
@@ -60,15 +65,21 @@ def hear(voices, heard, arguments):
 
 def sing(n_singers, n_songs, seed):
     """Return chunks of synthetic singers, one of each song, and who sings in each."""
+    spectrograms, singers = ask(SyntheticSingers.render, n_singers, n_songs, seed)
+    front_end = MelChunker().front_end
+    return [Chunks(x, front_end=front_end) for x in spectrograms], singers
+
+
+def ask(how, n_singers, n_songs, seed):
+    """Return what synthetic singers give, once for each of their songs, and who."""
     crowd = SyntheticSingers(n_singers, n_songs, random_state=seed)
     singers = np.repeat(np.arange(n_singers), n_songs)
     songs = np.tile(np.arange(n_songs), n_singers)
-    spectrograms = Parallel(n_jobs=-1, batch_size=16)(
-        delayed(crowd.render)(*asked)
+    answers = Parallel(n_jobs=-1, batch_size=16)(
+        delayed(how)(crowd, *asked)
         for asked in zip(singers.tolist(), songs.tolist(), strict=True)
     )
-    front_end = MelChunker().front_end
-    return [Chunks(x, front_end=front_end) for x in spectrograms], singers
+    return answers, singers
 
 
 def cepstral_statistics(chunks):

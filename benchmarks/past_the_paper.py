@@ -25,7 +25,8 @@ What is compared, on the same recordings:
   the other, and with another in the place of one;
 - of --encoder, a folder that ``train_encoder.py`` wrote: encoder, as it comes;
   hand-crafted+encoder, both of the same chunks side by side; hand-crafted+hidden, with
-  the encoder's hidden layer, whitened, instead; and fine-tuned, trained further as the
+  the encoder's hidden layer, whitened, instead; voices, hand-crafted and encoder in the
+  space that was learned from synthetic singers; and fine-tuned, trained further as the
   library's network is.
 
 Embeddings of new singers are compared as they are (by the distance of standardised
@@ -59,7 +60,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import Normalizer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
 from sklearn.svm import SVC
 
 from singerlearn import (
@@ -75,7 +76,7 @@ from singerlearn.metrics import (
     equal_error_rate,
     recording_accuracy,
 )
-from singerlearn.pretrained import WEIGHTS
+from singerlearn.pretrained import SPACE, WEIGHTS
 
 TABLES = ("new-singers", "known-singers")
 FROZEN = {
@@ -85,8 +86,11 @@ FROZEN = {
     "encoder": "encoder",
     "hand-crafted+encoder": "clips+encoder",
     "hand-crafted+hidden": "clips+hidden",
+    "voices": "voices",
 }
-ENCODED = ("encoder", "hand-crafted+encoder", "hand-crafted+hidden", "fine-tuned")
+ENCODED = (
+    "encoder", "hand-crafted+encoder", "hand-crafted+hidden", "voices", "fine-tuned",
+)  # fmt: skip
 N_CLIP_FEATURES = len(HandcraftedFeatures().get_feature_names_out())
 N_WHITENED = 100  # of the hidden layer; chosen among 40 to 200 with --development
 NETWORK = dict(
@@ -119,6 +123,7 @@ CLASSIFIERS = {
     "SVM": SVC(C=10.0),
     "LDA": LinearDiscriminantAnalysis(),
     "LDA, shrunken": LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto"),
+    "LDA, shrunken by half": LinearDiscriminantAnalysis(solver="eigen", shrinkage=0.5),
     "PLDA": PLDA(),
 }
 
@@ -250,17 +255,22 @@ def crossed_figures(alike, voices, test):
 
 def similarities(row, known, singers, new):
     """Yield readings, and how alike each finds new recordings, (n_new, n_new)."""
-    standardised = ClipEmbedder(StandardScaler()).fit(known).transform(new)
-    if row.startswith("hand-crafted"):
-        yield "distance", -cdist(standardised, standardised)
+    scaler = scaler_of(row)
+    scaled = ClipEmbedder(scaler).fit(known).transform(new)
+    if row == "voices" or row.startswith("hand-crafted"):
+        yield "distance", -cdist(scaled, scaled)
     else:
         directions = Normalizer().transform([chunks.mean(axis=0) for chunks in new])
         yield "angle", directions @ directions.T
     projected = ClipEmbedder().fit(known, singers).transform(new)
     yield "LDA", -cdist(projected, projected)
-    plda = ClipEmbedder(make_pipeline(StandardScaler(), PLDA())).fit(known, singers)
-    score_matrix = plda.estimator_[-1].score_matrix
-    yield "PLDA", score_matrix(standardised, standardised)
+    plda = ClipEmbedder(make_pipeline(scaler, PLDA())).fit(known, singers)
+    yield "PLDA", plda.estimator_[-1].score_matrix(scaled, scaled)
+
+
+def scaler_of(row):
+    """Return what brings features to one size; those of voices have theirs."""
+    return FunctionTransformer() if row == "voices" else StandardScaler()
 
 
 def judge_names(row, fit, train, test, voices):
@@ -274,7 +284,7 @@ def judge_names(row, fit, train, test, voices):
         return
     known, new = unpack(row, fit)
     for name, classifier in CLASSIFIERS.items():
-        model = ClipClassifier(make_pipeline(StandardScaler(), classifier))
+        model = ClipClassifier(make_pipeline(scaler_of(row), classifier))
         model.fit(known, voices.singers[train])
         yield {
             "read by": name,
@@ -329,7 +339,8 @@ def main():
     settings = {name: getattr(arguments, name) for name in ("data", "steps")}
     settings |= {"development": arguments.development, "library": LIBRARY | EMBEDDING}
     if arguments.encoder is not None:
-        settings["encoder"] = crc32((arguments.encoder / WEIGHTS).read_bytes())
+        files = (arguments.encoder / name for name in (WEIGHTS, SPACE))
+        settings["encoder"] = [crc32(f.read_bytes()) for f in files if f.is_file()]
     runs = Runs(arguments.output, settings | voices.identity)
     print(machine.describe(), voices, sep="\n")
     kept = collection.listen(voices.recordings, runs.folder / "spectrograms")

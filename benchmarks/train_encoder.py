@@ -8,10 +8,14 @@ while the network trains would take as long as the training. A supervised contra
 loss compares eight singers with four chunks each. The same seed, epochs, versions and
 kind of machine give the same weights.
 
+Then 500 further singers sing as many songs, as waveforms, from which the space is
+learned in which `VoiceFeatures` sees voices.
+
 Stopped from the keyboard, it keeps what has been learnt so far. --output becomes what
-`SingerEmbedder.from_pretrained` reads: ``weights.safetensors``, and ``card.json`` with
-the parameters, this command and the figures: of 40 further synthetic singers and, with
---data, of RAVDESS song, whose singers are all new to it, by ``past_the_paper.py``.
+`SingerEmbedder.from_pretrained` reads: ``weights.safetensors``, ``space.safetensors``,
+and ``card.json`` with the parameters, this command and the figures: of 40 further
+synthetic singers and, with --data, of RAVDESS song, whose singers are all new to it, by
+``past_the_paper.py``.
 """
 
 import argparse
@@ -19,28 +23,33 @@ import shlex
 import sys
 import time
 from argparse import Namespace
+from itertools import product
 from pathlib import Path
 
 import collection
 import machine
 import numpy as np
 import past_the_paper
-from frozen_embeddings import sing
+from frozen_embeddings import ask, sing
 from runs import mean_and_interval
 from sklearn.preprocessing import Normalizer
 
-from singerlearn import SingerEmbedder
+from singerlearn import SingerEmbedder, VoiceFeatures
 from singerlearn.metrics import (
     equal_error_rate,
     leave_one_out_predict,
     make_trials,
 )
+from singerlearn.synthesis import SyntheticSingers
+from singerlearn.voices import learn_space
 
 N_SONGS = 6  # of each singer
 N_NEW = 40  # singers to measure by
+N_SPACE = 500  # singers to learn the space from
 NEW_SINGERS = "8 new singers of RAVDESS song, six draws, mean and 95 % interval"
 READINGS = {
     "angle": "as it comes",
+    "distance": "as they come",
     "LDA": "LDA fitted on the other 15",
     "PLDA": "PLDA fitted on the other 15",
 }
@@ -77,26 +86,30 @@ def judge_synthetic(encoder, seed):
     }
 
 
-def judge_ravdess(encoder, data):
+def judge_ravdess(encoder, folder, data):
     """Return figures of RAVDESS song, by reading: means over six draws of singers."""
     nothing = dict(root=None, singers=None, recordings=None, duration=None)
     voices = collection.load(Namespace(data=data, **nothing))
-    embedded = encoder.transform_chunks(voices.recordings)
+    features = {
+        "encoder": encoder.transform_chunks(voices.recordings),
+        "voices": VoiceFeatures(folder, n_jobs=-1).transform(voices.recordings),
+    }
     measured = {}
-    for seed in range(6):
+    for seed, (row, chunks) in product(range(6), features.items()):
         ((_, train, test),) = past_the_paper.sides("new-singers", voices, seed)
-        known, new = ([embedded[i] for i in side] for side in (train, test))
+        known, new = ([chunks[i] for i in side] for side in (train, test))
         for reading, alike in past_the_paper.similarities(
-            "encoder", known, voices.singers[train], new
+            row, known, voices.singers[train], new
         ):
             figures = past_the_paper.crossed_figures(alike, voices, test)
-            measured.setdefault(READINGS[reading], []).append(figures)
+            name = f"{row}, {READINGS[reading]}"
+            measured.setdefault(name, []).append(figures)
     return {
-        reading: {
+        name: {
             what: mean_and_interval([figures[what] for figures in own])
             for what in own[0]
         }
-        for reading, own in measured.items()
+        for name, own in measured.items()
     }
 
 
@@ -117,15 +130,19 @@ def main():
     print(machine.describe())
     start = time.perf_counter()
     encoder = build(arguments).fit(*sing(arguments.singers, N_SONGS, arguments.seed))
+    encoder.save_pretrained(arguments.output)
+    space = ask(SyntheticSingers.record, N_SPACE, N_SONGS, arguments.seed + 2)
+    learn_space(arguments.output, *space, device=arguments.device, n_jobs=-1)
     minutes = (time.perf_counter() - start) / 60
     synthetic = judge_synthetic(encoder, arguments.seed)
     figures = {f"{N_NEW} new synthetic singers": synthetic}
     if arguments.data:
-        figures[NEW_SINGERS] = judge_ravdess(encoder, arguments.data)
+        figures[NEW_SINGERS] = judge_ravdess(encoder, arguments.output, arguments.data)
     print(figures)
     encoder.save_pretrained(
         arguments.output,
         trained_on=f"{arguments.singers} synthetic singers, no recording",
+        space_learned_on=f"{N_SPACE} further synthetic singers, no recording",
         command=shlex.join(["python", *sys.argv]),
         seed=arguments.seed,
         epochs=len(encoder.history_),

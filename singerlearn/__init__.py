@@ -25,6 +25,7 @@ _WHERE = {
     "SingerNetClassifier": "classifier",
     "SpectrogramStore": "store",
     "TrainingCurveDisplay": "display",
+    "VoiceFeatures": "voices",
     "make_svm_baseline": "baseline",
     "normalize_scores": "backends",
 }

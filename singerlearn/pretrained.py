@@ -2,19 +2,21 @@
 
 A pretrained network is a folder with ``weights.safetensors`` and ``card.json``. The
 card holds what the weights cannot say: the estimator's parameters, how recordings
-become chunks, and, for people, who trained it on what and how well it does. One comes
+become chunks, and, for people, who trained it on what and how well it does. Beside them
+may lie ``space.safetensors``, the space in which `VoiceFeatures` sees voices. One comes
 with the library.
 """
 
 import json
 from pathlib import Path
 
+import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 import singerlearn
 from singerlearn.features import CQTChunker, MelChunker
 
-WEIGHTS, CARD = "weights.safetensors", "card.json"
+WEIGHTS, CARD, SPACE = "weights.safetensors", "card.json", "space.safetensors"
 # What comes with the library has a name; everything else is a folder.
 SHIPPED = "synthetic-singers"
 ENCODERS = {SHIPPED: Path(__file__).parent / "encoders" / SHIPPED}
@@ -205,3 +207,45 @@ def save(module, card, folder):
     save_file(weights, folder / WEIGHTS)
     text = json.dumps(card, indent=1, ensure_ascii=False)
     (folder / CARD).write_text(text + "\n", encoding="utf-8")
+
+
+def save_space(pretrained, mean, scalings):
+    """Keep, beside a pretrained network, where voices are seen from and how.
+
+    Parameters
+    ----------
+    pretrained : str or Path
+        As for `read_card`.
+    mean : ndarray of shape (n_features,)
+    scalings : ndarray of shape (n_features, n_dimensions)
+    """
+    from safetensors.numpy import save_file
+
+    space = {"mean": mean, "scalings": np.ascontiguousarray(scalings)}
+    save_file(space, locate(pretrained) / SPACE)
+
+
+def load_space(pretrained):
+    """Return mean and scalings that `save_space` kept.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there are none.
+    ValueError
+        If the file cannot be read.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    path = locate(pretrained) / SPACE
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"no {SPACE} beside the pretrained network {str(pretrained)!r}; let "
+            "singerlearn.voices.learn_space make one, or set whiten=False"
+        )
+    try:
+        space = load_file(path)
+        return space["mean"], space["scalings"]
+    except (OSError, SafetensorError, KeyError) as error:
+        raise ValueError(f"{path} cannot be read: {error!r}") from error

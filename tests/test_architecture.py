@@ -56,6 +56,7 @@ ROOMS = {
     },
     "baseline": {"features", "labels"},
     "backends": set(),
+    "voices": {"backends", "embedder", "features", "labels", "pretrained", "store"},
     "display": {"chunks", "labels", "metrics"},
     "synthesis": {"spectrogram"},
     "datasets": {"audio", "synthesis"},

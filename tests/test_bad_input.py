@@ -6,12 +6,16 @@ Every case goes through the whole way, from raw recordings to `fit` and `predict
 import numpy as np
 import pytest
 import soundfile as sf
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
 
 from singerlearn import (
+    ClipClassifier,
     HandcraftedFeatures,
     MelChunker,
     SingerNetClassifier,
+    VoiceFeatures,
     make_svm_baseline,
 )
 from singerlearn.chunks import Chunks
@@ -32,6 +36,15 @@ def network():
 @pytest.fixture(scope="module")
 def baseline():
     return make_svm_baseline().fit(list(map(voice, (110, 240))), ["Ann", "Bob"])
+
+
+@pytest.fixture(scope="module")
+def voices():
+    names = LinearDiscriminantAnalysis(solver="eigen", shrinkage=0.5)
+    model = make_pipeline(VoiceFeatures(device="cpu"), ClipClassifier(names))
+    return model.fit(
+        list(map(voice, (110, 120, 220, 240))), ["Ann", "Ann", "Bob", "Bob"]
+    )
 
 
 def voice(pitch, rate=22050, seconds=SECONDS):
@@ -178,7 +191,9 @@ FOLLOWING = {"unseen singer": check_unseen_singer, "folds": check_too_many_folds
 @pytest.mark.parametrize(
     "case", [*USABLE, *UNUSABLE, *NOT_A_LIST, *range(len(LABELS)), *FOLLOWING]
 )
-def test_every_input_gets_one_answer(case, network, baseline, tmp_path, monkeypatch):
+def test_every_input_gets_one_answer(
+    case, network, baseline, voices, tmp_path, monkeypatch
+):
     if case in FOLLOWING:
         FOLLOWING[case](network)
         return
@@ -187,14 +202,14 @@ def test_every_input_gets_one_answer(case, network, baseline, tmp_path, monkeypa
         return
     if case == "unreadable":  # nothing is, for who may do everything
         monkeypatch.setattr("os.access", lambda path, mode: False)
-    models = [network, baseline]
+    models = [network, baseline, voices]
     if case in NOT_A_LIST:
         X, message = NOT_A_LIST[case]
     else:
         make, message = UNUSABLE.get(case) or (USABLE[case], None)
         X = [ALIVE, make(tmp_path)]
     if case == "mixed":
-        models = [network]  # the baseline takes no chunks at all
+        models = [network]  # the others take no chunks at all
     for model in models:
         if message is None:
             probabilities = model.predict_proba(X)

@@ -13,6 +13,7 @@ from singerlearn import (
     MelChunker,
     SingerEmbedder,
     SingerNetClassifier,
+    VoiceFeatures,
 )
 
 ESTIMATORS = [
@@ -23,6 +24,7 @@ ESTIMATORS = [
     MelChunker(),
     SingerEmbedder(),
     SingerNetClassifier(),
+    VoiceFeatures(),
 ]
 every_estimator = pytest.mark.parametrize(
     "estimator", ESTIMATORS, ids=lambda e: type(e).__name__

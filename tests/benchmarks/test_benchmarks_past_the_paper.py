@@ -15,7 +15,7 @@ from written import read
 
 from singerlearn import SingerEmbedder
 from singerlearn.metrics import equal_error_rate, leave_one_out_predict, make_trials
-from singerlearn.pretrained import read_card
+from singerlearn.pretrained import SHIPPED, read_card
 
 SMALL = dict(filters=(4, 8), downsampling="max-pool")
 
@@ -161,6 +161,7 @@ def test_an_encoder_is_trained_measured_and_goes_on(
 
     monkeypatch.setattr(past_the_paper, "NETWORK", past_the_paper.NETWORK | SMALL)
     monkeypatch.setattr(train_encoder, "N_NEW", 3)
+    monkeypatch.setattr(train_encoder, "N_SPACE", 3)
     encoder = tmp_path / "encoder"
     asked = "--singers", 3, "--epochs", 1, "--device", "cpu", "--output", encoder
     assert "3 new synthetic singers" in command("train_encoder", *asked)
@@ -186,7 +187,7 @@ def test_the_figures_of_the_shipped_encoder_are_true(ravdess_song):
     import train_encoder
 
     encoder = SingerEmbedder.from_pretrained(device="cpu", verbose=0)
-    found = train_encoder.judge_ravdess(encoder, str(ravdess_song))
+    found = train_encoder.judge_ravdess(encoder, SHIPPED, str(ravdess_song))
     for reading, figures in read_card()["figures"][train_encoder.NEW_SINGERS].items():
         for what, text in figures.items():
             means = [float(t.split()[0]) for t in (text, found[reading][what])]

@@ -8,6 +8,7 @@ from joblib import Parallel, delayed
 from numpy.testing import assert_array_equal
 from scipy.fft import dct
 
+from singerlearn.spectrogram import log_mel
 from singerlearn.synthesis import SyntheticSingers
 
 CROWD = SyntheticSingers(n_singers=6, n_songs=2, n_frames=128, random_state=5)
@@ -40,6 +41,20 @@ def test_a_question_has_one_answer_wherever_it_is_asked(answers):
 def test_processes_give_the_same_answers(answers):
     asked = Parallel(n_jobs=2)(delayed(CROWD.render)(*q) for q in QUESTIONS)
     assert_array_equal(asked, answers)
+
+
+def test_a_take_sounds_as_it_is_rendered(answers):
+    for question, answer in zip(QUESTIONS, answers, strict=True):
+        heard = log_mel(CROWD.record(*question))
+        assert heard.shape == answer.shape
+        apart = [typical_distance(heard, other) for other in answers]
+        assert min(apart) == typical_distance(heard, answer) < 2
+
+
+def typical_distance(a, b):
+    """Half of what both show, levels aside, lies closer than this, in dB."""
+    difference = (a - b)[(a > 0) & (b > 0)]
+    return np.median(np.abs(difference - np.median(difference)))
 
 
 def test_another_seed_is_another_crowd(answers):
@@ -91,5 +106,6 @@ def test_the_front_end_is_the_users():
 
 @pytest.mark.parametrize("singer", [-1, 6])
 def test_says_that_there_is_no_such_singer(singer):
-    with pytest.raises(IndexError, match=f"no singer {singer} among 6"):
-        CROWD.render(singer, 0)
+    for ask in (CROWD.render, CROWD.record):
+        with pytest.raises(IndexError, match=f"no singer {singer} among 6"):
+            ask(singer, 0)

@@ -1,0 +1,141 @@
+"""Features of voices: what stands side by side, and in which space."""
+
+from shutil import copytree
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from singerlearn import (
+    PLDA,
+    ClipClassifier,
+    CQTChunker,
+    HandcraftedFeatures,
+    SingerEmbedder,
+    VoiceFeatures,
+)
+from singerlearn.metrics import leave_one_out_predict
+from singerlearn.voices import learn_space
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory, singers, chunked):
+    """Folder of a small encoder, and of the space learned from the same singers."""
+    folder = tmp_path_factory.mktemp("kept")
+    embedder = SingerEmbedder(
+        3, filters=(4, 8), max_epochs=1, chunks_per_recording=2, device="cpu",
+        random_state=0, verbose=0,
+    )  # fmt: skip
+    embedder.fit(chunked, singers.singers).save_pretrained(folder)
+    learn_space(folder, singers.recordings, singers.singers, device="cpu")
+    return folder
+
+
+def test_clips_and_embedding_stand_side_by_side(encoder, singers):
+    voices = VoiceFeatures(encoder, whiten=False, device="cpu")
+    features = voices.transform(singers.recordings[:2])
+    clips = HandcraftedFeatures().transform(singers.recordings[:2])
+    embedder = SingerEmbedder.from_pretrained(encoder, device="cpu")
+    embedded = embedder.transform_chunks(singers.recordings[:2])
+    for own, left, right in zip(features, clips, embedded, strict=True):
+        assert own.shape == (4, 59)
+        assert_array_equal(own[:, :56], left)
+        assert_array_equal(own[:, 56:], right)
+    names = voices.get_feature_names_out()
+    assert names[[0, 55, 56, 58]].tolist() == [
+        "chroma00_mean", "flux_std", "singerembedder0", "singerembedder2",
+    ]  # fmt: skip
+
+
+def test_its_space_is_that_of_plda(encoder, singers):
+    voices = VoiceFeatures(encoder, device="cpu")
+    plain = clone(voices).set_params(whiten=False).transform(singers.recordings)
+    whose = np.repeat(singers.singers, [len(chunks) for chunks in plain])
+    plda = make_pipeline(StandardScaler(), PLDA())
+    expected = plda.fit_transform(np.concatenate(plain), whose)
+    found = np.concatenate(voices.transform(singers.recordings))
+    assert_allclose(found, expected, atol=1e-8)
+    assert voices.get_feature_names_out()[[0, 58]].tolist() == ["voice000", "voice058"]
+
+
+def test_raw_recordings_go_through_scikit_learn_s_validation(encoder, singers):
+    names = LinearDiscriminantAnalysis(solver="eigen", shrinkage=0.5)
+    model = make_pipeline(VoiceFeatures(encoder, device="cpu"), ClipClassifier(names))
+    right = cross_val_score(model, singers.recordings, singers.singers, cv=3)
+    assert right.mean() > 0.5  # by chance 0.25
+
+
+def test_the_space_that_comes_with_the_library_is_of_voices(singers):
+    features = VoiceFeatures(device="cpu")
+    where = [chunks.mean(axis=0) for chunks in features.transform(singers.recordings)]
+    assert np.shape(where) == (12, 120)
+    names = leave_one_out_predict(np.stack(where), singers.singers)
+    assert np.mean(names == singers.singers) > 0.8  # by chance 0.18
+
+
+def test_the_front_end_is_the_encoder_s(tmp_path, singers):
+    chunker = CQTChunker(sampling_rate=16000, hop_length=256, chunk_frames=200)
+    chunker.set_params(n_bins=48)
+    embedder = SingerEmbedder(
+        3, chunker=chunker, filters=(4, 8), max_epochs=1, device="cpu", verbose=0
+    )
+    X, y = singers.recordings[:6], singers.singers[:6]
+    embedder.fit(X, y).save_pretrained(tmp_path)
+    (features,) = VoiceFeatures(tmp_path, whiten=False, device="cpu").transform(X[:1])
+    clips = HandcraftedFeatures(sampling_rate=16000, hop_length=256, clip_frames=200)
+    assert_array_equal(features[:, :56], clips.transform(X[:1])[0])
+
+
+def test_a_store_keeps_the_spectrograms(encoder, singers, tmp_path):
+    voices = VoiceFeatures(encoder, device="cpu")
+    features = voices.transform(singers.recordings[:2])
+    stored = clone(voices).set_params(store=tmp_path)
+    for _ in range(2):
+        for own, other in zip(
+            stored.transform(singers.recordings[:2]), features, strict=True
+        ):
+            assert_allclose(own, other, atol=0.05)
+    assert len([f for f in tmp_path.rglob("*") if f.is_file()]) >= 2
+
+
+def test_what_is_missing_or_damaged_is_named(encoder, tmp_path, singers, chunked):
+    X = singers.recordings[:2]
+    with pytest.raises(FileNotFoundError, match="no pretrained network .*nowhere'"):
+        VoiceFeatures(tmp_path / "nowhere", whiten=False).transform(X)
+    folder = copytree(encoder, tmp_path / "encoder")
+    (folder / "space.safetensors").write_text("nothing")
+    with pytest.raises(ValueError, match="space.safetensors cannot be read"):
+        VoiceFeatures(folder).transform(X)
+    (folder / "space.safetensors").unlink()
+    with pytest.raises(FileNotFoundError, match="learn_space make one, or set whiten"):
+        VoiceFeatures(folder).transform(X)
+    with pytest.raises(ValueError, match="recording 0 is chunked already"):
+        VoiceFeatures(encoder).transform(chunked)
+    with pytest.raises(ValueError, match="recording 1"):
+        VoiceFeatures(encoder).transform([X[0], np.zeros(22050)])
+    with pytest.raises(ValueError, match="device"):
+        VoiceFeatures(encoder, device=3).fit(X)
+
+
+def test_an_encoder_of_chunks_of_unknown_make_is_refused(tmp_path, singers, chunked):
+    from singerlearn.chunks import Chunks
+
+    bare = [Chunks(c.spectrogram, *c.shape[2:], 51) for c in chunked]
+    embedder = SingerEmbedder(3, filters=(4, 8), max_epochs=1, device="cpu", verbose=0)
+    embedder.fit(bare, singers.singers).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="do not say how they were made"):
+        VoiceFeatures(tmp_path, whiten=False).transform(singers.recordings)
+
+
+def test_a_space_needs_singers_with_two_recordings(encoder, singers, tmp_path):
+    folder = copytree(encoder, tmp_path / "encoder")
+    short = [y[: 5 * 22050] for y in singers.recordings[:3]]
+    with pytest.raises(ValueError, match="each of the 3 classes in y has one"):
+        learn_space(folder, short, list("abc"), device="cpu")
+    with pytest.raises(ValueError, match="y has 2 entries|3 recordings"):
+        learn_space(folder, short, list("ab"), device="cpu")
