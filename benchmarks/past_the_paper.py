@@ -257,7 +257,7 @@ def similarities(row, known, singers, new):
     """Yield readings, and how alike each finds new recordings, (n_new, n_new)."""
     scaler = scaler_of(row)
     scaled = ClipEmbedder(scaler).fit(known).transform(new)
-    if row == "voices" or row.startswith("hand-crafted"):
+    if row.startswith("hand-crafted"):
         yield "distance", -cdist(scaled, scaled)
     else:
         directions = Normalizer().transform([chunks.mean(axis=0) for chunks in new])

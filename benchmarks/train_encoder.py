@@ -49,7 +49,6 @@ N_SPACE = 500  # singers to learn the space from
 NEW_SINGERS = "8 new singers of RAVDESS song, six draws, mean and 95 % interval"
 READINGS = {
     "angle": "as it comes",
-    "distance": "as they come",
     "LDA": "LDA fitted on the other 15",
     "PLDA": "PLDA fitted on the other 15",
 }

@@ -209,24 +209,25 @@ def save(module, card, folder):
     (folder / CARD).write_text(text + "\n", encoding="utf-8")
 
 
-def save_space(pretrained, mean, scalings):
-    """Keep, beside a pretrained network, where voices are seen from and how.
+def save_space(pretrained, scalings, offset):
+    """Keep, beside a pretrained network, how features are seen as those of voices.
 
     Parameters
     ----------
     pretrained : str or Path
         As for `read_card`.
-    mean : ndarray of shape (n_features,)
     scalings : ndarray of shape (n_features, n_dimensions)
+    offset : ndarray of shape (n_dimensions,)
     """
     from safetensors.numpy import save_file
 
-    space = {"mean": mean, "scalings": np.ascontiguousarray(scalings)}
+    space = {"scalings": scalings, "offset": offset}
+    space = {k: np.ascontiguousarray(v, np.float32) for k, v in space.items()}
     save_file(space, locate(pretrained) / SPACE)
 
 
 def load_space(pretrained):
-    """Return mean and scalings that `save_space` kept.
+    """Return scalings and offset that `save_space` kept, in double precision.
 
     Raises
     ------
@@ -246,6 +247,6 @@ def load_space(pretrained):
         )
     try:
         space = load_file(path)
-        return space["mean"], space["scalings"]
+        return space["scalings"].astype(float), space["offset"].astype(float)
     except (OSError, SafetensorError, KeyError) as error:
         raise ValueError(f"{path} cannot be read: {error!r}") from error

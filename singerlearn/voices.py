@@ -4,6 +4,9 @@ import os
 from numbers import Integral
 
 import numpy as np
+from sklearn.compose import make_column_transformer
+from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from singerlearn.backends import PLDA
@@ -18,12 +21,12 @@ from singerlearn.store import SpectrogramStore
 class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
     """Recordings to what tells voices apart in each chunk, whatever is sung.
 
-    Hand-crafted features and a pretrained encoder's embedding stand side by side, and
-    are seen in a space that was learned from singers in many songs: there everything
-    varies equally, and independently, while a singer goes on to other songs
-    (within-class covariance normalisation). The space that comes with the library has
-    been learned from synthetic singers, as its encoder has, so that no recording is
-    needed to compare voices, and few are enough to name them. There is nothing to fit.
+    Hand-crafted features and a pretrained encoder's hidden layer stand side by side,
+    seen in a space that was learned from singers in many songs: there everything varies
+    equally, and independently, while a singer goes on to other songs (within-class
+    covariance normalisation). The space that comes with the library has been learned
+    from synthetic singers, as its encoder has, so that no recording is needed to
+    compare voices, and few are enough to name them. There is nothing to fit.
 
     Parameters
     ----------
@@ -61,7 +64,7 @@ class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
     >>> X, y = make_singers(n_singers=2, n_songs=2, random_state=0, return_X_y=True)
     >>> voices = VoiceFeatures()
     >>> voices.transform(X)[0].shape
-    (4, 120)
+    (4, 156)
     >>> names = LinearDiscriminantAnalysis(solver="eigen", shrinkage=0.5)
     >>> model = make_pipeline(voices, ClipClassifier(names)).fit(X, y)
     >>> model.predict(X).tolist()
@@ -96,8 +99,8 @@ class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
         Returns
         -------
         list of n_recordings ndarrays of shape (n_chunks, n_features)
-            In the order of X. Whitened, they are compared by Euclidean distance, or by
-            angle.
+            In the order of X. Whitened, their means are compared by angle (cosine
+            similarity), or by Euclidean distance.
 
         Raises
         ------
@@ -107,15 +110,14 @@ class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
         """
         recordings = self._check(X)
         space = load_space(self.pretrained) if self.whiten else None
-        encoder = SingerEmbedder.from_pretrained(self.pretrained, device=self.device)
-        chunker, clipper = self._front_ends(encoder)
+        encoder, chunker, clipper = self._parts()
         clips = clipper.transform(recordings)
-        embedded = encoder.transform_chunks(chunker.transform(recordings))
-        features = [np.hstack(pair) for pair in zip(clips, embedded, strict=True)]
+        hidden = encoder.transform_chunks(chunker.transform(recordings))
+        features = [np.hstack(pair) for pair in zip(clips, hidden, strict=True)]
         if space is None:
             return features
-        mean, scalings = space
-        return [(chunks - mean) @ scalings for chunks in features]
+        scalings, offset = space
+        return [chunks @ scalings + offset for chunks in features]
 
     def get_feature_names_out(self, input_features=None):
         """Names of the features: of the space's dimensions, or of what is in it.
@@ -131,15 +133,18 @@ class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
             Such as ``voice007``, those in which singers differ most first; or
             ``mfcc03_std`` and ``singerembedder07``.
         """
-        encoder = SingerEmbedder.from_pretrained(self.pretrained, device="cpu")
-        steps = self._front_ends(encoder)[1], encoder
-        names = np.concatenate([step.get_feature_names_out() for step in steps])
-        if not self.whiten:
-            return names
-        return np.array([f"voice{i:03}" for i in range(len(names))], dtype=object)
+        if self.whiten:
+            n_dimensions = len(load_space(self.pretrained)[1])
+            return np.array([f"voice{i:03}" for i in range(n_dimensions)], dtype=object)
+        encoder, _, clipper = self._parts()
+        parts = [part.get_feature_names_out() for part in (clipper, encoder)]
+        return np.concatenate(parts)
 
-    def _front_ends(self, encoder):
-        """Return the encoder's chunker, and what describes the same chunks as clips."""
+    def _parts(self):
+        """Return the encoder, its chunker, and what makes clips of the same chunks."""
+        encoder = SingerEmbedder.from_pretrained(
+            self.pretrained, device=self.device, layer="hidden"
+        )
         chunker = encoder.chunker
         if chunker is None:
             raise ValueError(
@@ -151,10 +156,13 @@ class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
         clipper = HandcraftedFeatures(
             clip_frames=chunker.chunk_frames, n_jobs=self.n_jobs, **frames
         )
-        return chunker.set_params(store=self.store, n_jobs=self.n_jobs), clipper
+        chunker.set_params(store=self.store, n_jobs=self.n_jobs)
+        return encoder, chunker, clipper
 
 
-def learn_space(pretrained, recordings, singers, *, device="auto", n_jobs=None):
+def learn_space(
+    pretrained, recordings, singers, *, n_components=100, device="auto", n_jobs=None
+):
     """Learn the space in which `VoiceFeatures` sees voices, and keep it.
 
     It is the latent space of :class:`PLDA`: what changes from one recording of a singer
@@ -170,6 +178,8 @@ def learn_space(pretrained, recordings, singers, *, device="auto", n_jobs=None):
         should not have been trained on them, or will seem to know them too well.
     singers : array-like of shape (n_recordings,)
         Who sings each.
+    n_components : int, default=100
+        Principal components kept of the encoder's hidden layer, at most.
     device, n_jobs
         As for `VoiceFeatures`.
 
@@ -183,8 +193,16 @@ def learn_space(pretrained, recordings, singers, *, device="auto", n_jobs=None):
     names, codes = encode_singers(singers, len(recordings))
     features = voices.transform(recordings)
     whose = np.repeat(names[codes], [len(chunks) for chunks in features])
-    scaler, plda = StandardScaler(), PLDA()
-    plda.fit(scaler.fit_transform(np.concatenate(features)), whose)
-    # Both steps as one, from features as they are.
-    scalings = plda.scalings_ / scaler.scale_[:, None]
-    save_space(pretrained, scaler.mean_ + plda.mean_ * scaler.scale_, scalings)
+    clips = HandcraftedFeatures().get_feature_names_out()
+    is_clip = np.isin(voices.get_feature_names_out(), clips)
+    features = np.concatenate(features)
+    most = min(n_components, len(features) - 1, np.sum(~is_clip))
+    # Not by the randomised solver, lest another run give another space.
+    main = PCA(most, whiten=True, svd_solver="covariance_eigh")
+    beside = make_column_transformer(
+        (StandardScaler(), is_clip), (make_pipeline(StandardScaler(), main), ~is_clip)
+    )
+    space = make_pipeline(beside, PLDA()).fit(features, whose)
+    # All its steps are linear: what they do to nothing, and to each feature alone.
+    offset = space.transform(np.zeros((1, len(is_clip))))[0]
+    save_space(pretrained, space.transform(np.eye(len(is_clip))) - offset, offset)
