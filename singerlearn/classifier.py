@@ -88,9 +88,10 @@ class SingerNetClassifier(
         Factors on the Mel axis, such as (0.86, 0.93, 1.07, 1.15), each of which makes
         of every singer another one to be told apart in training: of another vocal
         tract. An epoch stays as long.
-    synthetic_singers : int or SyntheticSingers, default=0
+    synthetic_singers : int, "auto" or SyntheticSingers, default=0
         How many singers who never lived are to be told apart in training, too; or
-        who. They sing while the network trains, another take each time.
+        who. They sing while the network trains, another take each time. "auto" stands
+        for 1600 where recordings are heard as by :class:`MelChunker`, else for none.
     synthetic_share : float in (0, 1), default=0.5
         Share of the chunks in training that they sing; an epoch is so much longer.
     early_stopping : bool, default=False
@@ -297,7 +298,10 @@ class SingerNetClassifier(
             chunks,
             codes,
             n_outputs=count_identities(
-                len(self.classes_), self.stretches, self.synthetic_singers
+                len(self.classes_),
+                self.stretches,
+                self.synthetic_singers,
+                chunks[0].front_end,
             ),
             criterion=nn.CrossEntropyLoss,
             n_singers=len(self.classes_),

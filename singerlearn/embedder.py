@@ -35,14 +35,15 @@ class SingerEmbedder(
 
     Parameters
     ----------
-    n_components : int, default=16
+    n_components : int, default=64
         Dimensions of the embedding.
-    loss : str, default="contrastive"
-        What is minimised. "contrastive" is the paper's, on pairs of chunks, as many of
-        the same singer as of different ones; "triplet" and "supervised-contrastive"
-        compare all chunks of a batch of several singers with several chunks each;
-        "margin-softmax" names the training singers. The last two see directions only,
-        and their embeddings of chunks have length 1 (those of the hidden layer do not).
+    loss : str, default="supervised-contrastive"
+        What is minimised. "supervised-contrastive" and "triplet" compare all chunks of
+        a batch of several singers with several chunks each; "margin-softmax" names the
+        training singers; "contrastive" is the paper's, on pairs of chunks, as many of
+        the same singer as of different ones. The first and the third see directions
+        only, and their embeddings of chunks have length 1 (those of the hidden layer do
+        not).
     margin : float, default=1.0
         A squared Euclidean distance: from which on "contrastive" leaves two singers
         alone (paper, equation 5), and by which "triplet" wants the other singer further
@@ -65,7 +66,8 @@ class SingerEmbedder(
     lr, lr_schedule, weight_decay, augment
         The training, as for :class:`SingerNetClassifier`.
     stretches, synthetic_singers, synthetic_share
-        Singers beyond the data, as for :class:`SingerNetClassifier`.
+        Singers beyond the data, as for :class:`SingerNetClassifier`. Here they are on,
+        since few recorded singers teach a network little about others.
     max_epochs : int, default=30
         Passes over the chunks, at most. In a pass every chunk gets one partner; or
         batches of several singers hold as many chunks as there are.
@@ -148,8 +150,8 @@ class SingerEmbedder(
 
     def __init__(
         self,
-        n_components=16,
-        loss="contrastive",
+        n_components=64,
+        loss="supervised-contrastive",
         margin=1.0,
         *,
         loss_params=None,
@@ -173,8 +175,8 @@ class SingerEmbedder(
         batch_size=32,
         chunks_per_recording=8,
         augment=True,
-        stretches=(),
-        synthetic_singers=0,
+        stretches=(0.86, 0.93, 1.07, 1.15),
+        synthetic_singers="auto",
         synthetic_share=0.5,
         early_stopping=False,
         check_every=1,
@@ -312,7 +314,7 @@ class SingerEmbedder(
             chunks,
             codes,
             n_outputs=self.n_components,
-            criterion=self._criterion(len(names)),
+            criterion=self._criterion(len(names), chunks[0].front_end),
             n_singers=len(names),
             groups=groups,
             songs=songs,
@@ -413,7 +415,7 @@ class SingerEmbedder(
         in_pairs = self.loss in ("contrastive", "margin-softmax")
         return 2 if in_pairs else 2 * self.chunks_per_singer
 
-    def _criterion(self, n_singers):
+    def _criterion(self, n_singers, front_end):
         """Return the loss over so many recorded singers, to be made with the net."""
         return criterion(
             self.loss,
@@ -421,14 +423,15 @@ class SingerEmbedder(
             margin=self.margin,
             n_components=self.n_components,
             n_singers=count_identities(
-                n_singers, self.stretches, self.synthetic_singers
+                n_singers, self.stretches, self.synthetic_singers, front_end
             ),
         )
 
     def _restore(self, card):
         """Make what `fit` makes of a pretrained network."""
         self._validate_params()
-        self._restore_net(card, self.n_components, self._criterion(n_singers=1))
+        criterion = self._criterion(1, card["front_end"])
+        self._restore_net(card, self.n_components, criterion)
 
     def _recordings_of(self, validation_singers, names, codes):
         """Return the indices of the validation singers' recordings."""

@@ -5,6 +5,8 @@ from numbers import Integral
 
 from singerlearn.synthesis import SyntheticSingers
 
+AUTO = 1600  # synthetic singers, as many as the library's encoder has heard
+
 
 def check_stretches(stretches):
     """Refuse what is no factor on the Mel axis that makes another singer."""
@@ -16,7 +18,7 @@ def check_stretches(stretches):
             )
 
 
-def count_identities(n_singers, stretches, synthetic_singers=0):
+def count_identities(n_singers, stretches, synthetic_singers=0, front_end=None):
     """Return how many singers there are to tell apart.
 
     Parameters
@@ -24,10 +26,25 @@ def count_identities(n_singers, stretches, synthetic_singers=0):
     n_singers : int
         Who were recorded.
     stretches : sequence of float
-    synthetic_singers : int or SyntheticSingers, default=0
+    synthetic_singers : int, "auto" or SyntheticSingers, default=0
+    front_end : dict or None, default=None
+        Of the recordings' chunks, by which "auto" goes.
     """
-    n_synthetic = getattr(synthetic_singers, "n_singers", synthetic_singers)
+    wanted = wanted_singers(synthetic_singers, front_end)
+    n_synthetic = getattr(wanted, "n_singers", wanted)
     return n_singers * (1 + len(stretches)) + n_synthetic
+
+
+def wanted_singers(synthetic_singers, front_end):
+    """Return how many synthetic singers, or who, once "auto" has been decided."""
+    if not isinstance(synthetic_singers, str):
+        return synthetic_singers
+    return AUTO if can_be_heard(front_end) else 0
+
+
+def can_be_heard(front_end):
+    """Tell whether synthetic singers can be heard as these recordings are."""
+    return (front_end or {}).get("spectrogram") == "mel"
 
 
 def gather_crowd(synthetic_singers, front_end, chunk_frames, rng):
@@ -35,7 +52,7 @@ def gather_crowd(synthetic_singers, front_end, chunk_frames, rng):
 
     Parameters
     ----------
-    synthetic_singers : int or SyntheticSingers
+    synthetic_singers : int, "auto" or SyntheticSingers
     front_end : dict or None
         Of the recordings' chunks.
     chunk_frames : int
@@ -53,13 +70,13 @@ def gather_crowd(synthetic_singers, front_end, chunk_frames, rng):
         If the recordings' chunks are not Mel spectrograms, or a synthetic singer has
         one song only.
     """
+    synthetic_singers = wanted_singers(synthetic_singers, front_end)
     if synthetic_singers == 0:
         return None
     if isinstance(synthetic_singers, Integral):
         seed = rng.randint(2**31 - 1)
         synthetic_singers = SyntheticSingers(synthetic_singers, random_state=seed)
-    parameters = dict(front_end or {})
-    if parameters.pop("spectrogram", None) != "mel":
+    if not can_be_heard(front_end):
         raise ValueError(
             "synthetic singers are heard as by MelChunker, but these chunks were made "
             f"otherwise ({front_end}); set synthetic_singers=0"
@@ -69,4 +86,5 @@ def gather_crowd(synthetic_singers, front_end, chunk_frames, rng):
             f"{synthetic_singers} have one song each, which is not to be told from its "
             "singer; give them two or more"
         )
+    parameters = {k: v for k, v in front_end.items() if k != "spectrogram"}
     return replace(synthetic_singers, n_frames=chunk_frames, front_end=parameters)

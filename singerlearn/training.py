@@ -90,6 +90,7 @@ class NetOverChunks(BaseEstimator):
         "stretches": [tuple, list],
         "synthetic_singers": [
             Interval(Integral, 0, None, closed="left"),
+            StrOptions({"auto"}),
             SyntheticSingers,
         ],
         "synthetic_share": [Interval(Real, 0, 1, closed="neither")],

@@ -17,6 +17,10 @@ from singerlearn.labels import encode_singers
 from singerlearn.pretrained import SHIPPED, load_space, save_space
 from singerlearn.store import SpectrogramStore
 
+# Recordings whose spectrograms, and hidden layers of thousands of numbers a chunk, are
+# in memory together.
+AT_ONCE = 16
+
 
 class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
     """Recordings to what tells voices apart in each chunk, whatever is sung.
@@ -112,12 +116,17 @@ class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
         space = load_space(self.pretrained) if self.whiten else None
         encoder, chunker, clipper = self._parts()
         clips = clipper.transform(recordings)
-        hidden = encoder.transform_chunks(chunker.transform(recordings))
-        features = [np.hstack(pair) for pair in zip(clips, hidden, strict=True)]
-        if space is None:
-            return features
-        scalings, offset = space
-        return [chunks @ scalings + offset for chunks in features]
+        features = []
+        for first in range(0, len(recordings), AT_ONCE):
+            some = slice(first, first + AT_ONCE)
+            hidden = encoder.transform_chunks(chunker.transform(recordings[some]))
+            for pair in zip(clips[some], hidden, strict=True):
+                chunks = np.hstack(pair)
+                if space is not None:
+                    scalings, offset = space
+                    chunks = chunks @ scalings + offset
+                features.append(chunks)
+        return features
 
     def get_feature_names_out(self, input_features=None):
         """Names of the features: of the space's dimensions, or of what is in it.

@@ -15,6 +15,25 @@ def test_identities_are_counted():
     assert count_identities(4, (0.9,), SyntheticSingers(7)) == 15
 
 
+def test_an_embedder_trains_among_singers_beyond_the_data_where_they_can_be_heard(
+    chunked, singers, tiny, rng
+):
+    embedder = SingerEmbedder()
+    assert embedder.stretches == (0.86, 0.93, 1.07, 1.15)
+    assert embedder.synthetic_singers == "auto"
+    mel = chunked[0].front_end
+    assert count_identities(4, (), "auto", mel) == 1604
+    assert gather_crowd("auto", mel, 100, rng).n_singers == 1600
+    for other in (None, CQTChunker().front_end):
+        assert count_identities(4, (), "auto", other) == 4
+        assert gather_crowd("auto", other, 100, rng) is None
+
+    options = tiny | dict(max_epochs=1, filters=(4, 8), chunks_per_recording=1)
+    embedder.set_params(n_components=4, loss="margin-softmax", **options)
+    embedder.fit(chunked, singers.singers)
+    assert len(embedder.net_.criterion_.directions) == 4 * 5 + 1600
+
+
 @pytest.mark.parametrize("factor", [0, 0.3, 1, 1.0, 2.5, np.nan])
 def test_what_makes_no_other_singer_is_refused(factor):
     with pytest.raises(ValueError, match="between 0.5 and 2, other than 1"):

@@ -53,12 +53,12 @@ ONE_OF_C = list("aaaabbbb") + ["c"]
         (
             list("aaaabbbbb"),
             {"loss_params": {"foo": 1}},
-            "loss_params has 'foo', but loss='contrastive' takes 'margin'",
+            "has 'foo', but loss='supervised-contrastive' takes 'temperature'",
         ),
         (
             list("aaaabbbbb"),
-            {"loss_params": {"margin": "wide"}},
-            "loss_params has margin='wide', which is no number",
+            {"loss_params": {"temperature": "warm"}},
+            "loss_params has temperature='warm', which is no number",
         ),
         (
             list("aaaabbbbb"),
