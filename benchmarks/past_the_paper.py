@@ -23,11 +23,11 @@ What is compared, on the same recordings:
   epochs by the library's (known singers);
 - library: all that this library adds, for --steps of 32 chunks; without one thing after
   the other, and with another in the place of one;
-- of --encoder, a folder that ``train_encoder.py`` wrote: encoder, as it comes;
-  hand-crafted+encoder, both of the same chunks side by side; hand-crafted+hidden, with
-  the encoder's hidden layer, whitened, instead; voices, hand-crafted and encoder in the
-  space that was learned from synthetic singers; and fine-tuned, trained further as the
-  library's network is.
+- of --encoder, that which comes with the library or a folder that ``train_encoder.py``
+  wrote: encoder, as it comes; hand-crafted+encoder, both of the same chunks side by
+  side; hand-crafted+hidden, with the encoder's hidden layer, whitened, instead; voices,
+  the same in the space that was learned from synthetic singers; and fine-tuned, trained
+  further as the library's network is.
 
 Embeddings of new singers are compared as they are (by the distance of standardised
 features, or the angle between mean embeddings), and by LDA and PLDA that learn from the
@@ -76,7 +76,7 @@ from singerlearn.metrics import (
     equal_error_rate,
     recording_accuracy,
 )
-from singerlearn.pretrained import SPACE, WEIGHTS
+from singerlearn.pretrained import ENCODERS, SHIPPED, SPACE, WEIGHTS
 
 TABLES = ("new-singers", "known-singers")
 FROZEN = {
@@ -118,7 +118,7 @@ VARIANTS = {
     "without-envelopes": dict(n_cepstra=None),
     "dense-head": dict(head_norm=False, dense=(1024, 1024, 1024)),
 }
-DEFAULT = ("hand-crafted", "synthetic-lda", "paper", "library")
+DEFAULT = ("hand-crafted", "synthetic-lda", "encoder", "voices", "paper", "library")
 CLASSIFIERS = {
     "SVM": SVC(C=10.0),
     "LDA": LinearDiscriminantAnalysis(),
@@ -324,12 +324,13 @@ def parse():
         "--steps", type=collection.positive, default=1000, help="of 32 chunks"
     )
     parser.add_argument("--development", action="store_true")
-    parser.add_argument("--encoder", type=Path, help="a folder of a pretrained network")
-    arguments = parser.parse_args()
-    needing = [row for row in arguments.rows if row in ENCODED]
-    if needing and arguments.encoder is None:
-        parser.error(f"the rows {', '.join(needing)} need --encoder")
-    return arguments
+    parser.add_argument(
+        "--encoder",
+        type=Path,
+        default=ENCODERS[SHIPPED],
+        help="a folder of a pretrained network (that which comes with the library)",
+    )
+    return parser.parse_args()
 
 
 def main():
@@ -338,9 +339,8 @@ def main():
     voices = collection.load(arguments, n_singers=12, n_songs=4, duration=8.0)
     settings = {name: getattr(arguments, name) for name in ("data", "steps")}
     settings |= {"development": arguments.development, "library": LIBRARY | EMBEDDING}
-    if arguments.encoder is not None:
-        files = (arguments.encoder / name for name in (WEIGHTS, SPACE))
-        settings["encoder"] = [crc32(f.read_bytes()) for f in files if f.is_file()]
+    files = (arguments.encoder / name for name in (WEIGHTS, SPACE))
+    settings["encoder"] = [crc32(file.read_bytes()) for file in files if file.is_file()]
     runs = Runs(arguments.output, settings | voices.identity)
     print(machine.describe(), voices, sep="\n")
     kept = collection.listen(voices.recordings, runs.folder / "spectrograms")

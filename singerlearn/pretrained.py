@@ -9,6 +9,7 @@ with the library.
 
 import json
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -223,6 +224,7 @@ def save_space(pretrained, scalings, offset):
 
     space = {"scalings": scalings, "offset": offset}
     space = {k: np.ascontiguousarray(v, np.float32) for k, v in space.items()}
+    space["weights"] = fingerprint(pretrained)
     save_file(space, locate(pretrained) / SPACE)
 
 
@@ -234,7 +236,7 @@ def load_space(pretrained):
     FileNotFoundError
         If there are none.
     ValueError
-        If the file cannot be read.
+        If the file cannot be read, or belongs to other weights.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
@@ -247,6 +249,20 @@ def load_space(pretrained):
         )
     try:
         space = load_file(path)
-        return space["scalings"].astype(float), space["offset"].astype(float)
+        scalings, offset, weights = (
+            space[k] for k in ("scalings", "offset", "weights")
+        )
     except (OSError, SafetensorError, KeyError) as error:
         raise ValueError(f"{path} cannot be read: {error!r}") from error
+    if weights != fingerprint(pretrained):
+        raise ValueError(
+            f"{path} was learned with other weights than those beside it; let "
+            "singerlearn.voices.learn_space make it anew"
+        )
+    return scalings.astype(float), offset.astype(float)
+
+
+def fingerprint(pretrained):
+    """Return a number that tells a network's weights from others, shape (1,)."""
+    weights = (locate(pretrained) / WEIGHTS).read_bytes()
+    return np.array([crc32(weights)], np.uint32)

@@ -1,6 +1,6 @@
 """Features of voices: what stands side by side, and in which space."""
 
-from shutil import copytree
+from shutil import copy, copytree
 
 import numpy as np
 import pytest
@@ -22,6 +22,7 @@ from singerlearn import (
     VoiceFeatures,
 )
 from singerlearn.metrics import leave_one_out_predict
+from singerlearn.pretrained import ENCODERS, SHIPPED
 from singerlearn.voices import learn_space
 
 
@@ -126,6 +127,9 @@ def test_what_is_missing_or_damaged_is_named(encoder, tmp_path, singers, chunked
     with pytest.raises(FileNotFoundError, match="no pretrained network .*nowhere'"):
         VoiceFeatures(tmp_path / "nowhere", whiten=False).transform(X)
     folder = copytree(encoder, tmp_path / "encoder")
+    copy(ENCODERS[SHIPPED] / "weights.safetensors", folder)
+    with pytest.raises(ValueError, match="learned with other weights"):
+        VoiceFeatures(folder).transform(X)
     (folder / "space.safetensors").write_text("nothing")
     with pytest.raises(ValueError, match="space.safetensors cannot be read"):
         VoiceFeatures(folder).transform(X)
