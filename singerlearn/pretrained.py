@@ -249,12 +249,11 @@ def load_space(pretrained):
         )
     try:
         space = load_file(path)
-        scalings, offset, weights = (
-            space[k] for k in ("scalings", "offset", "weights")
-        )
+        scalings, offset = space["scalings"], space["offset"]
+        belongs = space["weights"] == fingerprint(pretrained)
     except (OSError, SafetensorError, KeyError) as error:
         raise ValueError(f"{path} cannot be read: {error!r}") from error
-    if weights != fingerprint(pretrained):
+    if not belongs:
         raise ValueError(
             f"{path} was learned with other weights than those beside it; let "
             "singerlearn.voices.learn_space make it anew"
