@@ -78,7 +78,7 @@ def main():
         known, new = ([X[i] for i in side] for side in (train, test))
         y = voices.singers
         classifier = SingerNetClassifier(**common).fit(known, y[train])
-        embedder = SingerEmbedder(stretches=(), synthetic_singers=0, **common)
+        embedder = SingerEmbedder(**common)
         embedder.fit(known, y[train])
         rows.append(
             {"direction": name}

@@ -174,8 +174,7 @@ def build(row, seed, n_chunks, arguments):
             return make(**common)
         common["early_stopping"] = False
     else:
-        # What a loss learns from the recordings, and from nobody beyond them.
-        common |= dict(n_components=16, stretches=(), synthetic_singers=0)
+        common["n_components"] = 16  # the paper's
         if arguments.filters:
             common["filters"] = arguments.filters
         if row == "untrained":

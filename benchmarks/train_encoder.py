@@ -66,8 +66,6 @@ def build(arguments):
     return SingerEmbedder(
         **past_the_paper.EMBEDDING,
         **past_the_paper.NETWORK,
-        stretches=(),
-        synthetic_singers=0,  # beside those who are given
         batch_size=32,
         max_epochs=arguments.epochs,
         device=arguments.device,

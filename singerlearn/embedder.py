@@ -66,8 +66,8 @@ class SingerEmbedder(
     lr, lr_schedule, weight_decay, augment
         The training, as for :class:`SingerNetClassifier`.
     stretches, synthetic_singers, synthetic_share
-        Singers beyond the data, as for :class:`SingerNetClassifier`. Here they are on,
-        since few recorded singers teach a network little about others.
+        Singers beyond the data, as for :class:`SingerNetClassifier`. They make more of
+        few singers, and take longer trainings.
     max_epochs : int, default=30
         Passes over the chunks, at most. In a pass every chunk gets one partner; or
         batches of several singers hold as many chunks as there are.
@@ -175,8 +175,8 @@ class SingerEmbedder(
         batch_size=32,
         chunks_per_recording=8,
         augment=True,
-        stretches=(0.86, 0.93, 1.07, 1.15),
-        synthetic_singers="auto",
+        stretches=(),
+        synthetic_singers=0,
         synthetic_share=0.5,
         early_stopping=False,
         check_every=1,

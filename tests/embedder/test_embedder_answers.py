@@ -28,8 +28,7 @@ def raw(rng):
 def fitted(voices):
     embedder = SingerEmbedder(
         4, "contrastive", filters=(4, 8), aggregation="attention", lr=1e-2,
-        max_epochs=6, stretches=(), device="cpu", augment=False, random_state=0,
-        verbose=0,
+        max_epochs=6, device="cpu", augment=False, random_state=0, verbose=0,
     )  # fmt: skip
     return embedder.fit(*voices[:2])
 
@@ -57,7 +56,6 @@ def test_it_hears_new_singers_where_handcrafted_features_hear_the_song(small):
     small |= dict(
         loss="supervised-contrastive", filters=(8, 16), downsampling="stride",
         aggregation="statistics", head_norm=True, dense=(), augment=True, max_epochs=20,
-        stretches=(), synthetic_singers=0,
     )  # fmt: skip
     embedders = {
         "hand-crafted": make_pipeline(

@@ -27,7 +27,7 @@ def weights(embedder):
 @pytest.mark.parametrize("loss", OTHER_LOSSES)
 def test_every_loss_learns(voices, small, loss):
     X, y, songs = voices
-    small |= dict(max_epochs=10, dense=(), stretches=())
+    small |= dict(max_epochs=10, dense=())
     embedder = SingerEmbedder(loss=loss, **small).fit(X, y, songs=songs)
     losses = embedder.history_[:, "train_loss"]
     assert losses[-1] < 0.7 * losses[0]
@@ -72,7 +72,7 @@ def test_songs_decide_who_is_paired(voices, small, monkeypatch):
         )
         return partners
 
-    small |= dict(max_epochs=1, loss="contrastive", stretches=())
+    small |= dict(max_epochs=1, loss="contrastive")
     draw = PairBatches.draw_partners
     monkeypatch.setattr(PairBatches, "draw_partners", spy)
     SingerEmbedder(**small).fit(X, y)
@@ -194,9 +194,7 @@ def test_groups_stay_on_one_side_of_the_inner_split(voices, small):
 
 def test_what_it_shares_with_the_classifier_has_the_same_defaults():
     classifier = SingerNetClassifier().get_params()
-    # Singers beyond the data help to know others, at the expense of those at hand.
-    for name in ("batch_size", "stretches", "synthetic_singers"):
-        del classifier[name]
+    del classifier["batch_size"]  # a step of the embedder's is several singers
     assert classifier.items() <= SingerEmbedder().get_params().items()
 
 
