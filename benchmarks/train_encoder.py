@@ -57,7 +57,8 @@ LIMITS = (
     "are a model's. One voice at a time, without instruments; 6 s chunks. It compares "
     "voices and proves nobody's identity: measure it on recordings of your own kind. "
     "How it is trained was chosen on further synthetic singers and on 15 of the 23 "
-    "singers of RAVDESS song, so that only the first draw's 8 are new to every choice."
+    "singers of RAVDESS song, so that only the first draw's 8 are new to it; what the "
+    "voice features are made of was chosen on recordings of all 23."
 )
 
 

@@ -66,8 +66,7 @@ class SingerEmbedder(
     lr, lr_schedule, weight_decay, augment
         The training, as for :class:`SingerNetClassifier`.
     stretches, synthetic_singers, synthetic_share
-        Singers beyond the data, as for :class:`SingerNetClassifier`. They make more of
-        few singers, and take longer trainings.
+        Singers beyond the data, as for :class:`SingerNetClassifier`.
     max_epochs : int, default=30
         Passes over the chunks, at most. In a pass every chunk gets one partner; or
         batches of several singers hold as many chunks as there are.
