@@ -213,15 +213,15 @@ class ChunkDataset(Dataset):
         """Return the chunks of one epoch, shuffled: at most so many of each recording.
 
         A recording of weight 2.3 comes two times, and a third time in three epochs
-        out of ten: so doubling a weight is the same as repeating a recording.
+        out of ten: so doubling a weight is the same as repeating a recording. All
+        together come as often as the weights sum to, or once more.
         """
-        whole = np.floor(self.weights).astype(int)
-        fraction = self.weights - whole
-        times = whole
-        while fraction.any():
-            times = whole + (rng.uniform(size=len(whole)) < fraction)
-            if times.any():  # an epoch has a batch, however small the weights are
-                break
+        times = np.floor(self.weights).astype(int)
+        fraction = self.weights - times
+        if fraction.any():
+            order = rng.permutation(len(fraction))
+            passed = np.floor(np.cumsum(fraction[order]) + rng.uniform()).astype(int)
+            times[order] += np.diff(passed, prepend=0)
         ends = np.cumsum(self.n_chunks)
         order = [
             rng.permutation(np.arange(end - n, end))[:most]

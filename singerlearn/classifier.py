@@ -70,7 +70,7 @@ class SingerNetClassifier(
     lr : float, default=1e-3
         Learning rate of Adam; the highest one, if it follows a schedule.
     lr_schedule : {"one-cycle"} or None, default="one-cycle"
-        How the learning rate moves from epoch to epoch; None keeps it constant.
+        How the learning rate moves from step to step; None keeps it constant.
     weight_decay : float, default=1e-6
         L2 regularisation of every learnable weight.
     max_epochs : int, default=30

@@ -16,12 +16,16 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
-from skorch.callbacks import LRScheduler
 from skorch.helper import predefined_split
-from torch.optim.lr_scheduler import OneCycleLR
 
 from singerlearn.batches import ChunkBatches, ChunkDataset, draw_validation
-from singerlearn.callbacks import EarlyStoppingTest, FiniteLoss, ProgressBar, diverged
+from singerlearn.callbacks import (
+    EarlyStoppingTest,
+    FiniteLoss,
+    OneCycle,
+    ProgressBar,
+    diverged,
+)
 from singerlearn.device import check_device, check_precision, kept_memory
 from singerlearn.features import as_chunks
 from singerlearn.identities import check_stretches, count_identities, gather_crowd
@@ -263,9 +267,7 @@ class NetOverChunks(BaseEstimator):
         """Return the skorch net, its weights drawn, before training."""
         callbacks = [FiniteLoss(), *(copy.deepcopy(self.callbacks) or [])]
         if self.lr_schedule == "one-cycle":
-            callbacks.append(
-                LRScheduler(OneCycleLR, max_lr=self.lr, total_steps=self.max_epochs + 1)
-            )
+            callbacks.append(OneCycle(self.lr))
         if self.verbose:
             callbacks.append(ProgressBar())
         if self.early_stopping:  # last: it ends the training from inside its hook

@@ -84,9 +84,14 @@ def test_long_recordings_give_no_more_chunks_than_asked_for(recordings, rng):
     assert set(np.concatenate(drawn)) == set(range(6))
 
 
-def test_small_weights_still_make_an_epoch(recordings, rng):
-    dataset = ChunkDataset(recordings, weights=[0.4, 0.3, 0.3])
-    assert min(len(dataset.draw(rng)) for _ in range(50)) >= 1
+def test_an_epoch_has_as_many_recordings_as_the_weights_sum_to(recordings, rng):
+    dataset = ChunkDataset(recordings, weights=[0.4, 0.3, 1.3])
+    drawn = [dataset.draw(rng, most=1) for _ in range(50)]
+    assert {len(order) for order in drawn} == {2}
+    dataset = ChunkDataset(recordings, weights=[0.4, 0.3, 0.6])
+    drawn = [dataset.draw(rng, most=1) for _ in range(500)]
+    assert {len(order) for order in drawn} == {1, 2}
+    assert np.mean([len(order) for order in drawn]) == pytest.approx(1.3, abs=0.06)
 
 
 def test_random_chunks_are_cut_anywhere_in_their_recording(recordings, rng):
@@ -225,8 +230,8 @@ def test_a_crowd_sings_a_share_of_an_epoch(recordings):
 
 
 def test_partners_of_a_synthetic_singer_sing_another_song(recordings):
-    own = ChunkDataset(recordings, [0, 1, 0], songs=[7, 8, 9])
-    both = own.joined(Crowd(), first_target=2, share=0.9)
+    own = ChunkDataset(recordings, [0, 0, 0], songs=[7, 8, 9])
+    both = own.joined(Crowd(), first_target=1, share=0.9)
     for first, second in (
         chunks.unflatten(0, (-1, 2)).unbind(1)
         for chunks, _ in PairBatches(both, 4, seed=0)

@@ -69,3 +69,36 @@ def test_losses_are_read_once_an_epoch_and_are_skorchs(recordings, tiny, monkeyp
     theirs = SingerNetClassifier(**tiny).fit(recordings + recordings, 2 * [0, 1, 0])
     for column in ("train_loss", "valid_loss", "batches"):
         assert ours.history_[:, column] == theirs.history_[:, column]
+
+
+def test_the_rate_moves_from_step_to_step_and_ends_with_the_training(recordings, tiny):
+    tiny |= {"batch_size": 2, "early_stopping": True}
+    model = SingerNetClassifier(**tiny).fit(recordings + recordings, 2 * [0, 1, 0])
+    steps = [step for row in model.history_[:, "batches"] for step in row]
+    rates = [step["event_lr"] for step in steps if "train_loss" in step]
+    optimizer = torch.optim.Adam([torch.zeros(1, requires_grad=True)])
+    policy = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=tiny["lr"], total_steps=len(rates) + 1
+    )
+    for rate in rates:
+        assert rate == pytest.approx(policy.get_last_lr()[0])
+        optimizer.step()
+        policy.step()
+    assert len(rates) > tiny["max_epochs"] and max(rates) > 10 * max(
+        rates[0], rates[-1]
+    )
+
+
+def test_epochs_longer_than_the_first_end_at_the_lowest_rate(recordings, tiny):
+    tiny |= {"batch_size": 1, "chunks_per_recording": None}
+    differences = set()
+    for seed in range(8):
+        model = SingerNetClassifier(**tiny | {"random_state": seed})
+        model.fit(recordings, [0, 1, 0], sample_weight=[0.5, 1, 0.5])
+        n_steps = model.history_[:, "train_batch_count"]
+        difference = np.sign(sum(n_steps) - len(n_steps) * n_steps[0])
+        differences.add(difference)
+        if difference >= 0:
+            (group,) = model.net_.optimizer_.param_groups
+            assert group["lr"] < tiny["lr"] / 1000
+    assert differences >= {-1, 1}

@@ -9,9 +9,10 @@ import soundfile as sf
 # What libsndfile does not read and PyAV, with the codecs in its wheel, does.
 _PYAV_SUFFIXES = (".aac", ".m4a", ".m4b", ".mp4")
 
-# Samples decoded, mixed down and resampled at a time: they stay in the cache, and hours
-# of stereo never lie in memory at their own rate.
-_BLOCK = 2**16
+# Samples decoded, mixed down and resampled at a time: hours of stereo never lie in
+# memory at their own rate, and threads over files seldom wait for each other, as they
+# would between shorter blocks.
+_BLOCK = 2**18
 
 _PCM_16 = np.float32(2**-15)  # a step of 16 bits, in [-1, 1)
 
