@@ -108,6 +108,7 @@ VARIANTS = {
     "library": {},
     "without-stretches": dict(stretches=()),
     "without-synthetic-singers": dict(synthetic_singers=0),
+    "without-identities": dict(stretches=(), synthetic_singers=0),
     "without-augmentation": dict(augment=False),
     "without-all-three": dict(stretches=(), synthetic_singers=0, augment=False),
     "average": dict(aggregation="average"),
