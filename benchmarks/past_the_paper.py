@@ -108,7 +108,7 @@ VARIANTS = {
     "library": {},
     "without-stretches": dict(stretches=()),
     "without-synthetic-singers": dict(synthetic_singers=0),
-    "without-identities": dict(stretches=(), synthetic_singers=0),
+    "without-identities": singing_embedding.AS_RECORDED,
     "without-augmentation": dict(augment=False),
     "without-all-three": dict(stretches=(), synthetic_singers=0, augment=False),
     "average": dict(aggregation="average"),

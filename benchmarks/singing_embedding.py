@@ -67,6 +67,7 @@ BASELINES = (*CLIPS, "untrained")
 COMPARING = tuple(loss for loss in LOSSES if loss != "margin-softmax")
 RECIPE = "resnext-shallow-attention"  # the row whose shape the paper's Figure 6 shows
 DEFAULT = (*BASELINES, *LOSSES, RECIPE)
+AS_RECORDED = dict(stretches=(), synthetic_singers=0)  # no singers beyond the data
 # Figures 4 and 7: the paper's three, and what goes further than they do.
 DRAWN = (
     "hand-crafted",
@@ -179,11 +180,11 @@ def build(row, seed, n_chunks, arguments):
             common["filters"] = arguments.filters
         if row == "untrained":
             # Batch norm hears the recordings; the weights stay as they were drawn.
-            still = dict(lr=1e-12, lr_schedule=None, max_epochs=1)
+            still = AS_RECORDED | dict(lr=1e-12, lr_schedule=None, max_epochs=1)
             return SingerEmbedder(
                 loss="margin-softmax", chunks_per_recording=1, **still, **common
             )
-        make = partial(SingerEmbedder, loss=row)
+        make = partial(SingerEmbedder, loss=row, **AS_RECORDED)
         in_epoch = np.minimum(n_chunks, 8).sum() * (2 if row == "contrastive" else 1)
     max_epochs = arguments.epochs or max(1, round(arguments.steps * BATCH / in_epoch))
     return make(max_epochs=max_epochs, batch_size=BATCH, **common)

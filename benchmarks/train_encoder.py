@@ -67,6 +67,7 @@ def build(arguments):
     return SingerEmbedder(
         **past_the_paper.EMBEDDING,
         **past_the_paper.NETWORK,
+        **past_the_paper.VARIANTS["without-identities"],
         batch_size=32,
         max_epochs=arguments.epochs,
         device=arguments.device,

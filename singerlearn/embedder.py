@@ -30,8 +30,9 @@ class SingerEmbedder(
     """Lays recordings out so that those of one singer lie close, whatever the song.
 
     The classifier's network with a linear output, trained on who sings in which chunk
-    (paper, section 3.5); a recording lies at the mean of its chunks. Singers need not
-    be those it was trained on. :meth:`paper` gives the regime of the paper.
+    (paper, section 3.5), among further singers whom nobody recorded; a recording lies
+    at the mean of its chunks. Singers need not be those it was trained on.
+    :meth:`paper` gives the regime of the paper.
 
     Parameters
     ----------
@@ -65,8 +66,18 @@ class SingerEmbedder(
         What the network makes of the frames, as for :class:`SingerNetClassifier`.
     lr, lr_schedule, weight_decay, augment
         The training, as for :class:`SingerNetClassifier`.
-    stretches, synthetic_singers, synthetic_share
-        Singers beyond the data, as for :class:`SingerNetClassifier`.
+    stretches : tuple of float, default=(0.86, 0.93, 1.07, 1.15)
+        Factors on the Mel axis, each of which makes of every singer another one to be
+        told apart in training: of another vocal tract. An epoch stays as long. () for
+        none.
+    synthetic_singers : int, "auto" or SyntheticSingers, default="auto"
+        How many singers who never lived are to be told apart in training, too; or
+        who. "auto" stands for 1600 where recordings are heard as by
+        :class:`MelChunker`, else for none. They sing while the network trains, a chunk
+        in some 15 ms of a core: a GPU would wait for them, unless `n_jobs` are many. 0
+        for none.
+    synthetic_share : float in (0, 1), default=0.5
+        Share of the chunks in training that they sing; an epoch is so much longer.
     max_epochs : int, default=30
         Passes over the chunks, at most. In a pass every chunk gets one partner; or
         batches of several singers hold as many chunks as there are.
@@ -174,8 +185,8 @@ class SingerEmbedder(
         batch_size=32,
         chunks_per_recording=8,
         augment=True,
-        stretches=(),
-        synthetic_singers=0,
+        stretches=(0.86, 0.93, 1.07, 1.15),
+        synthetic_singers="auto",
         synthetic_share=0.5,
         early_stopping=False,
         check_every=1,

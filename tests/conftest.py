@@ -55,6 +55,8 @@ def chunked(singers):
 def tiny():
     """Parameters of a network that learns `singers` within seconds."""
     return dict(
+        stretches=(),
+        synthetic_singers=0,
         filters=(8, 16),
         dense=(32,),
         aggregation="average",

@@ -54,7 +54,7 @@ def test_a_crowd_that_cannot_be_heard_is_refused(singers, chunked, rng, tiny):
         gather_crowd(5, None, 100, rng)
     with pytest.raises(ValueError, match="two or more"):
         gather_crowd(SyntheticSingers(5, n_songs=1), chunked[0].front_end, 9, rng)
-    net = SingerNetClassifier(**tiny, chunker=CQTChunker(), synthetic_singers=2)
+    net = SingerNetClassifier(**tiny | {"synthetic_singers": 2}, chunker=CQTChunker())
     with pytest.raises(ValueError, match="'cqt'"):
         net.fit(singers.recordings[:6], singers.singers[:6])
 
@@ -75,7 +75,7 @@ def test_a_classifier_names_only_whom_it_was_given(chunked, singers, tiny):
 )
 def test_an_embedder_learns_among_a_crowd(chunked, singers, tiny, loss):
     options = tiny | dict(max_epochs=1, filters=(4, 8), chunks_per_recording=2)
-    embedder = SingerEmbedder(4, loss, **options, **CROWD)
+    embedder = SingerEmbedder(4, loss, **options | CROWD)
     embedder.fit(chunked, singers.singers, songs=singers.songs)
     assert embedder.transform(chunked).shape == (12, 4)
     if loss == "margin-softmax":
@@ -85,7 +85,7 @@ def test_an_embedder_learns_among_a_crowd(chunked, singers, tiny, loss):
 def test_processes_sing_the_same(chunked, singers, tiny):
     options = tiny | dict(max_epochs=1, filters=(4, 8), chunks_per_recording=1)
     alone, together = (
-        SingerNetClassifier(**options, **CROWD, n_jobs=n_jobs).fit(
+        SingerNetClassifier(**options | CROWD, n_jobs=n_jobs).fit(
             chunked, singers.singers
         )
         for n_jobs in (None, 2)
