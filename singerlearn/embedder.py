@@ -66,18 +66,11 @@ class SingerEmbedder(
         What the network makes of the frames, as for :class:`SingerNetClassifier`.
     lr, lr_schedule, weight_decay, augment
         The training, as for :class:`SingerNetClassifier`.
-    stretches : tuple of float, default=(0.86, 0.93, 1.07, 1.15)
-        Factors on the Mel axis, each of which makes of every singer another one to be
-        told apart in training: of another vocal tract. An epoch stays as long. () for
-        none.
-    synthetic_singers : int, "auto" or SyntheticSingers, default="auto"
-        How many singers who never lived are to be told apart in training, too; or
-        who. "auto" stands for 1600 where recordings are heard as by
-        :class:`MelChunker`, else for none. They sing while the network trains, a chunk
-        in some 15 ms of a core: a GPU would wait for them, unless `n_jobs` are many. 0
-        for none.
-    synthetic_share : float in (0, 1), default=0.5
-        Share of the chunks in training that they sing; an epoch is so much longer.
+    stretches, synthetic_singers, synthetic_share
+        Singers beyond the data, as for :class:`SingerNetClassifier`, but wanted by
+        default: new singers are known better for them. The synthetic ones sing a chunk
+        in some 15 ms of a core, so that a GPU would wait for them unless `n_jobs` are
+        many. ``()`` and 0 do without.
     max_epochs : int, default=30
         Passes over the chunks, at most. In a pass every chunk gets one partner; or
         batches of several singers hold as many chunks as there are.
