@@ -161,11 +161,6 @@ class NetOverChunks(BaseEstimator):
         weights = np.ones(len(chunks)) if weights is None else weights
         if groups is not None:
             groups = encode_labels(groups, "groups", len(chunks))[1]
-        if weights.sum() < 1:
-            raise ValueError(
-                "sample_weight is how often a recording is drawn in an epoch; the sum "
-                f"is {weights.sum():g}, under one recording: scale them up"
-            )
         self.front_end_ = chunks[0].front_end
         self.n_features_in_, self.chunk_frames_ = chunks[0].shape[1:]
         rng = check_random_state(self.random_state)
@@ -192,6 +187,12 @@ class NetOverChunks(BaseEstimator):
                 kept = None if songs is None else songs[drawn]
                 validation = drawn[draw_validation(targets[drawn], groups, rng, kept)]
         train = whole.subset(np.setdiff1d(drawn, validation))
+        if train.weights.sum() < 1:
+            raise ValueError(
+                "sample_weight is how often a recording is drawn in an epoch; the sum "
+                f"over those to train on is {train.weights.sum():g}, under one "
+                "recording: scale them up"
+            )
         valid = whole.subset(meet, np.isin(meet, validation).astype(float))
         if self.stretches:
             train = train.stretched(self.stretches, n_singers)

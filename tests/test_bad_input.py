@@ -139,6 +139,8 @@ LABELS = [
         "early_stopping=False",
     ),
     (TWO, {"sample_weight": [0.1] * 4}, "scale them up"),
+    (TWO, {"sample_weight": [0.3] * 4, "early_stopping": True}, "train on is 0.6, und"),
+    (TWO, {"sample_weight": [0.0] * 4, "early_stopping": True}, "[Ss]ample.weight"),
     (TWO, {"sample_weight": [1, 1, 1, -1]}, "[Nn]egative"),
     (TWO, {"sample_weight": [1, 1]}, r"sample_weight.shape == \(2,\)"),
     (TWO, {"groups": [1, 2]}, "groups holds 2 labels for 4 recordings"),
