@@ -14,7 +14,7 @@ def draw(fits, paper, chance, path):
     ----------
     fits : list of dict
         With a "row" and accuracies of "test chunks" and "test recordings".
-    paper : dict of str to float or None
+    paper : dict of str to float
         The paper's accuracy in test of each row, as far as it has one.
     chance : float
     path : Path
@@ -28,7 +28,7 @@ def draw(fits, paper, chance, path):
         ax.barh(places + offset, means, 0.36, color=colour, alpha=0.6, label=what)
         for place, values in zip(places + offset, own, strict=True):
             ax.plot(values, np.full(len(values), place), ".", color=colour)
-    known = [place for place in places if paper[rows[place]]]
+    known = [place for place in places if paper.get(rows[place])]
     if known:
         theirs = [paper[rows[place]] for place in known]
         ax.plot(theirs, known, "kD", label="the paper, on DAMP")

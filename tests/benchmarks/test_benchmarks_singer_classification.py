@@ -90,14 +90,15 @@ def test_the_table_says_what_was_measured(table_1, refused, tmp_path, monkeypatc
 
     output = tmp_path / "out put"
     options = *TINY, "--output", output
-    printed = table_1(*options, "--rows", "svm,resnext-shallow-max")
+    printed = table_1(*options, "--rows", "svm,lda,resnext-shallow-max")
     assert "6 recordings of 2 singers, chance 0.500; singer split" in printed
-    svm, network = read(output / "table.csv")
+    svm, lda, network = read(output / "table.csv")
     assert (svm["row"], svm["test, paper"], svm["valid, chunks"]) == (
         "svm",
         "0.2729",
         "",
     )
+    assert (lda["row"], lda["test, paper"]) == ("lda", "")
     assert (network["total, k"], network["total, paper"]) == ("5300", "5300")
     fits = read(output / "fits.csv")
     assert [fit["fold"] for fit in fits if fit["row"] == "svm"] == ["fold1", "fold2"]
