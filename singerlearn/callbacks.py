@@ -1,34 +1,9 @@
-"""What watches a training: sets its rate, ends it, guards it, shows how far it is."""
+"""What watches a training, epoch by epoch: ends it, guards it, shows how far it is."""
 
 import math
 
-from skorch.callbacks import Callback, EarlyStopping, LRScheduler
-from torch.optim.lr_scheduler import OneCycleLR
+from skorch.callbacks import Callback, EarlyStopping
 from tqdm.auto import tqdm
-
-
-class OneCycle(LRScheduler):
-    """The rate rises to its highest and falls to nothing, from step to step.
-
-    Parameters
-    ----------
-    max_lr : float
-        The highest rate, reached after three tenths of the training.
-    """
-
-    def __init__(self, max_lr):
-        super().__init__(OneCycleLR, step_every="batch", max_lr=max_lr)
-
-    def on_train_begin(self, net, X, **kwargs):
-        """Count the steps to come, taking all epochs to be as long as the first."""
-        in_epoch = len(list(net.get_iterator(X, training=True).draw()))
-        self.total_steps = net.max_epochs * in_epoch + 1
-        super().on_train_begin(net, **kwargs)
-
-    def on_batch_end(self, net, **kwargs):
-        """Move the rate, unless it has come to its end before the training has."""
-        if self.lr_scheduler_.last_epoch + 1 < self.total_steps:
-            super().on_batch_end(net, **kwargs)
 
 
 class EarlyStoppingTest(EarlyStopping):

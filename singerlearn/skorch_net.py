@@ -1,8 +1,10 @@
-"""The skorch net that trains: losses stay on the device until an epoch is over."""
+"""The skorch net that trains: its losses once an epoch, its rate from step to step."""
 
 import torch
 from skorch import NeuralNet
+from skorch.callbacks import LRScheduler
 from skorch.dataset import get_len
+from torch.optim.lr_scheduler import OneCycleLR
 
 
 class NetReadOnceAnEpoch(NeuralNet):
@@ -28,3 +30,27 @@ class NetReadOnceAnEpoch(NeuralNet):
         for recorded, loss in zip(steps, torch.stack(losses).tolist(), strict=True):
             recorded[f"{prefix}_loss"] = loss
         self.history.record(f"{prefix}_batch_count", len(steps))
+
+
+class OneCycle(LRScheduler):
+    """The rate rises to its highest and falls to nothing, from step to step.
+
+    Parameters
+    ----------
+    max_lr : float
+        The highest rate, reached after three tenths of the training.
+    """
+
+    def __init__(self, max_lr):
+        super().__init__(OneCycleLR, step_every="batch", max_lr=max_lr)
+
+    def on_train_begin(self, net, X, **kwargs):
+        """Count the steps to come, taking all epochs to be as long as the first."""
+        in_epoch = len(list(net.get_iterator(X, training=True).draw()))
+        self.total_steps = net.max_epochs * in_epoch + 1
+        super().on_train_begin(net, **kwargs)
+
+    def on_batch_end(self, net, **kwargs):
+        """Move the rate, unless it has come to its end before the training has."""
+        if self.lr_scheduler_.last_epoch + 1 < self.total_steps:
+            super().on_batch_end(net, **kwargs)

@@ -19,13 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from skorch.helper import predefined_split
 
 from singerlearn.batches import ChunkBatches, ChunkDataset, draw_validation
-from singerlearn.callbacks import (
-    EarlyStoppingTest,
-    FiniteLoss,
-    OneCycle,
-    ProgressBar,
-    diverged,
-)
+from singerlearn.callbacks import EarlyStoppingTest, FiniteLoss, ProgressBar, diverged
 from singerlearn.device import check_device, check_precision, kept_memory
 from singerlearn.features import as_chunks
 from singerlearn.identities import check_stretches, count_identities, gather_crowd
@@ -34,7 +28,7 @@ from singerlearn.labels import encode_labels
 from singerlearn.memory import naming_the_batch_that_fits, naming_what_does_not_fit
 from singerlearn.nn import SingerNet
 from singerlearn.pretrained import load_weights, read_card
-from singerlearn.skorch_net import NetReadOnceAnEpoch
+from singerlearn.skorch_net import NetReadOnceAnEpoch, OneCycle
 from singerlearn.synthesis import SyntheticSingers
 
 # The regime of section 3.3. It names no limit to the epochs: training ends by the test.
