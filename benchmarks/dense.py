@@ -78,9 +78,8 @@ def main():
         known, new = ([X[i] for i in side] for side in (train, test))
         y = voices.singers
         classifier = SingerNetClassifier(**common).fit(known, y[train])
-        embedder = SingerEmbedder(stretches=(), synthetic_singers=0, **common).fit(
-            known, y[train]
-        )
+        embedder = SingerEmbedder(stretches=(), synthetic_singers=0, **common)
+        embedder.fit(known, y[train])
         rows.append(
             {"direction": name}
             | compare_names(classifier, new, y[test])

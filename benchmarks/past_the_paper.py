@@ -110,7 +110,7 @@ VARIANTS = {
     "without-synthetic-singers": dict(synthetic_singers=0),
     "without-identities": singing_embedding.AS_RECORDED,
     "without-augmentation": dict(augment=False),
-    "without-all-three": dict(stretches=(), synthetic_singers=0, augment=False),
+    "without-all-three": singing_embedding.AS_RECORDED | dict(augment=False),
     "average": dict(aggregation="average"),
     "attention": dict(aggregation="attention"),
     "attentive-statistics": dict(aggregation="attentive-statistics"),

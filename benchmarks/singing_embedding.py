@@ -175,16 +175,16 @@ def build(row, seed, n_chunks, arguments):
             return make(**common)
         common["early_stopping"] = False
     else:
-        common["n_components"] = 16  # the paper's
+        common |= AS_RECORDED | dict(n_components=16)  # dimensions of the paper's
         if arguments.filters:
             common["filters"] = arguments.filters
         if row == "untrained":
             # Batch norm hears the recordings; the weights stay as they were drawn.
-            still = AS_RECORDED | dict(lr=1e-12, lr_schedule=None, max_epochs=1)
+            still = dict(lr=1e-12, lr_schedule=None, max_epochs=1)
             return SingerEmbedder(
                 loss="margin-softmax", chunks_per_recording=1, **still, **common
             )
-        make = partial(SingerEmbedder, loss=row, **AS_RECORDED)
+        make = partial(SingerEmbedder, loss=row)
         in_epoch = np.minimum(n_chunks, 8).sum() * (2 if row == "contrastive" else 1)
     max_epochs = arguments.epochs or max(1, round(arguments.steps * BATCH / in_epoch))
     return make(max_epochs=max_epochs, batch_size=BATCH, **common)

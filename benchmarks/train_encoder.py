@@ -30,6 +30,7 @@ import collection
 import machine
 import numpy as np
 import past_the_paper
+import singing_embedding
 from frozen_embeddings import ask, sing
 from runs import mean_and_interval
 from sklearn.preprocessing import Normalizer
@@ -67,7 +68,7 @@ def build(arguments):
     return SingerEmbedder(
         **past_the_paper.EMBEDDING,
         **past_the_paper.NETWORK,
-        **past_the_paper.VARIANTS["without-identities"],
+        **singing_embedding.AS_RECORDED,
         batch_size=32,
         max_epochs=arguments.epochs,
         device=arguments.device,

@@ -48,10 +48,10 @@ def search(X, singers, songs, *, n_trials, max_epochs, n_splits=2):
     """Return the fitted search; chunks are cut once, before it."""
     embedder = SingerEmbedder(
         loss="contrastive",
-        filters=(8, 16),
-        dense=(128,),  # after which there is something to drop
         stretches=(),
         synthetic_singers=0,
+        filters=(8, 16),
+        dense=(128,),  # after which there is something to drop
         max_epochs=max_epochs,
         random_state=0,
         verbose=0,

@@ -68,9 +68,9 @@ class SingerEmbedder(
         The training, as for :class:`SingerNetClassifier`.
     stretches, synthetic_singers, synthetic_share
         Singers beyond the data, as for :class:`SingerNetClassifier`, but wanted by
-        default: new singers are known better for them. The synthetic ones sing a chunk
-        in some 15 ms of a core, so that a GPU would wait for them unless `n_jobs` are
-        many. ``()`` and 0 do without.
+        default, to know new singers by. The synthetic ones sing a chunk in some 15 ms
+        of a core, so that a GPU would wait for them unless `n_jobs` are many. ``()``
+        and 0 do without.
     max_epochs : int, default=30
         Passes over the chunks, at most. In a pass every chunk gets one partner; or
         batches of several singers hold as many chunks as there are.
