@@ -61,7 +61,10 @@ def encode_labels(labels, name, n=None, *, at_least=1, remedy="give one for each
             "more"
         )
     if not hasattr(labels, "dtype"):
-        distinct = np.array(distinct.tolist())
+        own_type = np.array(distinct.tolist())
+        # An array of names cuts a null character off a name's end; one of objects not.
+        if own_type.tolist() == distinct.tolist():
+            distinct = own_type
     return distinct, codes
 
 

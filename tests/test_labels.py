@@ -3,7 +3,7 @@ import datetime
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from sklearn.exceptions import DataConversionWarning
@@ -36,6 +36,7 @@ LABELS = st.one_of(
 
 
 @given(LABELS)
+@example(["a\0", "a"])
 def test_codes_lead_back_to_the_labels_whatever_holds_them(labels):
     distinct, codes = encode_labels(labels, "y")
     assert distinct.tolist() == sorted(set(labels))
