@@ -62,6 +62,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
 from sklearn.svm import SVC
+from steps import Steps, steps_taken
 
 from singerlearn import (
     ClipClassifier,
@@ -79,6 +80,7 @@ from singerlearn.metrics import (
 from singerlearn.pretrained import ENCODERS, SHIPPED, SPACE, WEIGHTS
 
 TABLES = ("new-singers", "known-singers")
+EFFORT = ("steps", "seconds")
 FROZEN = {
     "hand-crafted": "clips",
     "synthetic-lda": "cepstra",
@@ -111,6 +113,8 @@ VARIANTS = {
     "without-identities": singing_embedding.AS_RECORDED,
     "without-augmentation": dict(augment=False),
     "without-all-three": singing_embedding.AS_RECORDED | dict(augment=False),
+    "stretches-alone": dict(synthetic_singers=0, augment=False),
+    "synthetic-singers-alone": dict(stretches=(), augment=False),
     "average": dict(aggregation="average"),
     "attention": dict(aggregation="attention"),
     "attentive-statistics": dict(aggregation="attentive-statistics"),
@@ -148,56 +152,40 @@ def embeds(table, row):
     return table == "new-singers" or row in FROZEN
 
 
-def build(table, row, n_chunks, seed, arguments):
-    """Return an estimator, not fitted, that will be trained for --steps.
-
-    Parameters
-    ----------
-    table, row : str
-    n_chunks : ndarray of shape (n_train,)
-        Of each recording that will be trained on.
-    seed : int
-    arguments : argparse.Namespace
-    """
+def build(table, row, seed, arguments):
+    """Return an estimator, not fitted, that will be trained for --steps."""
     common = dict(device=arguments.device, random_state=seed)
     if row == "paper" and embeds(table, row):
         quick = Namespace(regime="quick", epochs=None, **vars(arguments))
-        return singing_embedding.build(singing_embedding.RECIPE, seed, n_chunks, quick)
+        return singing_embedding.build(singing_embedding.RECIPE, seed, quick)
     if row == "paper":
         paper = singing_embedding.RECIPE
         return singer_classification.build(paper, "quick", validate=False, **common)
     common |= dict(verbose=0, n_jobs=-1, batch_size=singing_embedding.BATCH)
+    common["callbacks"] = [Steps(arguments.steps)]
     if row == "fine-tuned":
         estimator = SingerEmbedder if embeds(table, row) else SingerNetClassifier
-        model = estimator.from_pretrained(arguments.encoder, **IDENTITIES | common)
-    elif embeds(table, row):
-        model = SingerEmbedder(**EMBEDDING | LIBRARY | VARIANTS[row] | common)
-    else:
-        model = SingerNetClassifier(**LIBRARY | VARIANTS[row] | common)
-    in_epoch = np.minimum(n_chunks, model.chunks_per_recording).sum()
-    if model.synthetic_singers:
-        in_epoch /= 1 - model.synthetic_share
-    max_epochs = max(1, round(arguments.steps * model.batch_size / in_epoch))
-    return model.set_params(max_epochs=max_epochs)
+        return estimator.from_pretrained(arguments.encoder, **IDENTITIES | common)
+    if embeds(table, row):
+        return SingerEmbedder(**EMBEDDING | LIBRARY | VARIANTS[row] | common)
+    return SingerNetClassifier(**LIBRARY | VARIANTS[row] | common)
 
 
 def run(table, row, train, test, hear, voices, arguments, seed):
     """Fit, and return where the chunks of both sides lie, or how many are named."""
     X = hear(FROZEN.get(row, "mel"))
     own = {"train": [X[i] for i in train], "test": [X[i] for i in test]}
-    model = None
-    if row not in FROZEN:
-        n_chunks = np.array([len(x) for x in own["train"]])
-        model = build(table, row, n_chunks, seed, arguments)
+    model = None if row in FROZEN else build(table, row, seed, arguments)
     if not embeds(table, row):
-        return singer_classification.evaluate(
+        fit = singer_classification.evaluate(
             model, partial(hear, "mel"), voices.singers, train, test
         )
+        return fit | {"steps": steps_taken(model)}
     start = time.perf_counter()
     if model is not None:
         model.fit(own["train"], voices.singers[train])
         own = {side: model.transform_chunks(chunks) for side, chunks in own.items()}
-    fit = {"seconds": time.perf_counter() - start}
+    fit = {"seconds": time.perf_counter() - start, "steps": steps_taken(model)}
     for side, chunks in own.items():
         fit |= {side: np.concatenate(chunks), f"n_{side}": [len(c) for c in chunks]}
     return fit
@@ -295,7 +283,7 @@ def judge_names(row, fit, train, test, voices):
 
 
 def summarise(measured):
-    """Yield a line for each row and reading: means with intervals, and seconds."""
+    """Yield a line for each row and reading: means with intervals, steps, seconds."""
     for row, reading in dict.fromkeys((m["row"], m["read by"]) for m in measured):
         own = [m for m in measured if (m["row"], m["read by"]) == (row, reading)]
         line = {"row": row, "read by": reading, "fits": len(own)}
@@ -304,7 +292,8 @@ def summarise(measured):
             line[what] = mean_and_interval(
                 [np.mean([m[what] for m in own if m["seed"] == s]) for s in seeds]
             )
-        yield line | {"seconds": f"{np.mean([m['seconds'] for m in own]):.0f}"}
+        effort = {w: f"{np.mean([m[w] for m in own]):.0f}" for w in EFFORT}
+        yield line | effort
 
 
 def parse():
@@ -366,7 +355,7 @@ def main():
             if table == wanted:
                 result = runs.read(key)
                 fit = {"row": row, "fold": fold, "seed": seed}
-                fit["seconds"] = round(float(result["seconds"]), 1)
+                fit |= {what: round(float(result[what]), 1) for what in EFFORT}
                 for figures in judge(row, result, train, test, voices):
                     measured.append(fit | figures)
         table = list(summarise(measured))

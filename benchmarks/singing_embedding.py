@@ -53,6 +53,7 @@ from runs import Runs, markdown, mean_and_spread
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import Bunch
+from steps import Steps, steps_taken
 
 from singerlearn import ClipEmbedder, EmbeddingDisplay, KNNDisplay, SingerEmbedder
 from singerlearn.datasets import balanced_split, iter_balanced_splits
@@ -150,17 +151,8 @@ PROTOCOLS = {"balanced": balanced, "new-songs": new_songs, "new-singers": new_si
 SYNTHETIC = dict(n_singers=80, n_songs=6, song_effect=2.0)
 
 
-def build(row, seed, n_chunks, arguments):
-    """Return an embedder, not fitted, that will be trained as long as it should.
-
-    Parameters
-    ----------
-    row : str
-    seed : int
-    n_chunks : ndarray of shape (n_train,)
-        Of each recording that will be trained on.
-    arguments : argparse.Namespace
-    """
+def build(row, seed, arguments):
+    """Return an embedder, not fitted, that will be trained as long as it should."""
     if row == "hand-crafted":
         return ClipEmbedder(StandardScaler())
     if row == "LDA":
@@ -168,7 +160,6 @@ def build(row, seed, n_chunks, arguments):
     common = dict(device=arguments.device, random_state=seed, verbose=0)
     if row in EMBEDDERS:
         make = partial(SingerEmbedder.paper, **EMBEDDERS[row].architecture)
-        in_epoch = 2 * n_chunks.sum()
         if arguments.regime == "paper":
             if arguments.epochs is not None:
                 common["max_epochs"] = arguments.epochs
@@ -185,17 +176,18 @@ def build(row, seed, n_chunks, arguments):
                 loss="margin-softmax", chunks_per_recording=1, **still, **common
             )
         make = partial(SingerEmbedder, loss=row)
-        in_epoch = np.minimum(n_chunks, 8).sum() * (2 if row == "contrastive" else 1)
-    max_epochs = arguments.epochs or max(1, round(arguments.steps * BATCH / in_epoch))
-    return make(max_epochs=max_epochs, batch_size=BATCH, **common)
+    if arguments.epochs is None:
+        common["callbacks"] = [Steps(arguments.steps)]
+    else:
+        common["max_epochs"] = arguments.epochs
+    return make(batch_size=BATCH, **common)
 
 
 def embed(row, split, heard, voices, arguments):
     """Fit, and return where the chunks of all recordings of the split lie."""
     X = heard("clips" if row in CLIPS else "mel")
     train = [X[i] for i in split.train]
-    n_chunks = np.array([len(x) for x in train])
-    model = build(row, split.seed, n_chunks, arguments)
+    model = build(row, split.seed, arguments)
     fitted, singers, options = split.train, voices.singers[split.train], {}
     if len(split.valid) and (row in EMBEDDERS or row in COMPARING):
         # Who sang all songs of both parts is in both, and here two singers.
@@ -214,6 +206,7 @@ def embed(row, split, heard, voices, arguments):
         "train": np.concatenate(model.transform_chunks(train)),
         "test": np.concatenate(model.transform_chunks([X[i] for i in split.test])),
         "seconds": seconds,
+        "steps": steps_taken(model),
     } | training_curves.losses(model)
 
 

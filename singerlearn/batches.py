@@ -6,6 +6,7 @@ there by index.
 
 import copy
 import warnings
+from itertools import chain
 
 import numpy as np
 import torch
@@ -13,6 +14,9 @@ from joblib import Parallel, delayed
 from torch.utils.data import Dataset
 
 from singerlearn.augmentation import augment, stretch_bands
+
+# Chunks that synthetic singers may have sung before they are asked for: 25 MB.
+SUNG_AHEAD = 256
 
 
 class ChunkDataset(Dataset):
@@ -161,9 +165,13 @@ class ChunkDataset(Dataset):
         song = self.recording[indices] - first
         singers, songs = np.divmod(song[song >= 0], self.crowd.n_songs)
         takes = songs + self.crowd.n_songs * rng.randint(2**24, size=len(songs))
-        return Parallel(n_jobs, return_as="generator")(
-            delayed(self.crowd.render)(singer, take)
-            for singer, take in zip(singers.tolist(), takes.tolist(), strict=True)
+        asked = list(zip(singers.tolist(), takes.tolist(), strict=True))
+        parallel = Parallel(n_jobs, return_as="generator")
+        # Processes sing as fast as they can, whoever listens: in parts, lest the songs
+        # of a whole epoch wait in memory.
+        parts = (asked[i : i + SUNG_AHEAD] for i in range(0, len(asked), SUNG_AHEAD))
+        return chain.from_iterable(
+            parallel(delayed(self.crowd.render)(*one) for one in part) for part in parts
         )
 
     def __len__(self):

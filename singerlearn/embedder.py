@@ -68,7 +68,9 @@ class SingerEmbedder(
         The training, as for :class:`SingerNetClassifier`.
     stretches, synthetic_singers, synthetic_share
         Singers beyond the data, as for :class:`SingerNetClassifier`, but wanted by
-        default, to know new singers by. The synthetic ones sing a chunk in some 15 ms
+        default, to know new singers by. With the contrastive loss the share is of
+        anchors: of their partners who are other singers, most are synthetic, as most
+        singers are. The synthetic ones sing a chunk in some 15 ms
         of a core, so that a GPU would wait for them unless `n_jobs` are many. ``()``
         and 0 do without.
     max_epochs : int, default=30
@@ -337,7 +339,9 @@ class SingerEmbedder(
         Returns
         -------
         ndarray of shape (n_recordings, n_components)
-            To be compared by Euclidean distance. The hidden layer has its own width.
+            To be compared by angle (cosine similarity) where the loss compares
+            directions, supervised contrastive and margin softmax, and chunks have
+            length 1; else by Euclidean distance. The hidden layer has its own width.
         """
         return np.stack([chunks.mean(axis=0) for chunks in self.transform_chunks(X)])
 
@@ -369,8 +373,8 @@ class SingerEmbedder(
         """Return how well distances tell whether two recordings have one singer.
 
         The area under the ROC curve over all pairs of recordings: how often two of one
-        singer lie closer than two of different singers. It compares over losses and
-        dimensions, and the singers may be new ones.
+        singer lie closer, by Euclidean distance, than two of different singers. It
+        compares over losses and dimensions, and the singers may be new ones.
 
         Parameters
         ----------

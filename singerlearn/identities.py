@@ -1,7 +1,7 @@
 """Singers to tell apart in training whom nobody recorded: stretched, and synthetic."""
 
 from dataclasses import replace
-from numbers import Integral
+from numbers import Integral, Real
 
 from singerlearn.synthesis import SyntheticSingers
 
@@ -10,11 +10,12 @@ AUTO = 1600  # synthetic singers, as many as the library's encoder has heard
 
 def check_stretches(stretches):
     """Refuse what is no factor on the Mel axis that makes another singer."""
-    for factor in stretches:
-        if not 0.5 <= factor <= 2 or factor == 1:
+    for i, factor in enumerate(stretches):
+        fits = isinstance(factor, Real) and 0.5 <= factor <= 2 and factor != 1
+        if not fits or factor in stretches[:i]:
             raise ValueError(
-                f"stretches={stretches!r} holds {factor!r}; each is a factor on the "
-                "Mel axis between 0.5 and 2, other than 1"
+                f"stretches={stretches!r} holds {factor!r}; each is another factor on "
+                "the Mel axis between 0.5 and 2, other than 1"
             )
 
 

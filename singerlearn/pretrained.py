@@ -71,7 +71,7 @@ class TransferMixin:
         card = read_card(pretrained)
         known = {k: v for k, v in card["parameters"].items() if k in cls._kept}
         front_end = dict(card["front_end"] or {})
-        if kind := front_end.pop("spectrogram", None):
+        if (kind := front_end.pop("spectrogram", None)) in CHUNKERS:
             _, chunk_frames = card["shape"]
             known["chunker"] = CHUNKERS[kind](chunk_frames=chunk_frames, **front_end)
         estimator = cls(**(known | {"pretrained": pretrained} | parameters))
@@ -139,6 +139,17 @@ def read_card(pretrained=SHIPPED):
         card = json.loads(path.read_text(encoding="utf-8"))
         missing = [k for k, kind in NEEDED.items() if not isinstance(card[k], kind)]
         missing += [name for name in BODY if name not in card["parameters"]]
+        n_bands, chunk_frames = card["shape"]
+        if not all(isinstance(n, int) and n > 0 for n in (n_bands, chunk_frames)):
+            raise ValueError("its shape is not a number of bands and one of frames")
+        front_end = card["front_end"] or {}
+        if chunker := CHUNKERS.get(front_end.get("spectrogram")):
+            unknown = front_end.keys() - chunker().get_params() - {"spectrogram"}
+            if unknown:
+                raise ValueError(
+                    f"{min(unknown)!r} of its front end is unknown to singerlearn "
+                    f"{singerlearn.__version__}"
+                )
     except (ValueError, TypeError, KeyError) as error:  # no JSON, no dict, no such key
         raise ValueError(f"{path} is no card of a network: {error!r}") from error
     if missing:

@@ -174,8 +174,8 @@ def learn_space(
 ):
     """Learn the space in which `VoiceFeatures` sees voices, and keep it.
 
-    It is the latent space of :class:`PLDA`: what changes from one recording of a singer
-    to another has variance 1 in every dimension, and dimensions in which singers differ
+    It is the latent space of :class:`PLDA`: what changes from one chunk of a singer to
+    another has variance 1 in every dimension, and dimensions in which singers differ
     most come first.
 
     Parameters
@@ -183,8 +183,9 @@ def learn_space(
     pretrained : str or Path
         Folder of the encoder, where the space will lie, too.
     recordings : list of n_recordings paths, waveforms or (waveform, rate) pairs
-        Of many singers, hundreds rather than dozens, each in several songs. The encoder
-        should not have been trained on them, or will seem to know them too well.
+        Of many singers, hundreds rather than dozens, each in several songs: one or two
+        chunks of many songs tell more than many of one. The encoder should not have
+        been trained on them, or will seem to know them too well.
     singers : array-like of shape (n_recordings,)
         Who sings each.
     n_components : int, default=100
@@ -196,10 +197,17 @@ def learn_space(
     ------
     FileNotFoundError, ValueError
         If a recording cannot be used, if there is no such encoder, if lengths disagree,
-        or if singers have one recording each.
+        or if a singer has one recording only.
     """
     voices = VoiceFeatures(pretrained, whiten=False, device=device, n_jobs=n_jobs)
     names, codes = encode_singers(singers, len(recordings))
+    n_recordings = np.bincount(codes)
+    if n_recordings.min() < 2:
+        raise ValueError(
+            f"{names.tolist()[n_recordings.argmin()]!r} has one recording only, which "
+            "does not tell what changes from one to the next: give more of each "
+            "singer, or leave the singer out"
+        )
     features = voices.transform(recordings)
     whose = np.repeat(names[codes], [len(chunks) for chunks in features])
     clips = HandcraftedFeatures().get_feature_names_out()

@@ -3,6 +3,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from joblib import parallel_config
 from numpy.testing import assert_array_equal
 
 from singerlearn.augmentation import stretch_bands
@@ -247,3 +248,23 @@ def test_what_a_crowd_sings_repeats_with_the_seed(recordings):
         for s in (0, 0, 1)
     )
     assert torch.equal(first, second) and not torch.equal(first, other)
+
+
+def test_a_crowd_does_not_sing_a_whole_epoch_ahead(recordings, rng, monkeypatch):
+    monkeypatch.setattr("singerlearn.batches.SUNG_AHEAD", 8)
+    sung = []
+
+    class Busy(Crowd):
+        def render(self, singer, take):
+            sung.append(singer)
+            return super().render(singer, take)
+
+    both = ChunkDataset(recordings, [0, 1, 0]).joined(Busy(), 2, share=0.5)
+    indices = np.resize(np.arange(6, 12), 60)  # the chunks after the recordings' own
+    with parallel_config("threading", n_jobs=3):
+        songs = both.sing(indices, rng)
+        for n_heard in range(1, 61):
+            value = next(songs)[0, 0]
+            song = indices[n_heard - 1] - 6
+            assert value == 10 * (song // 3) + song % 3
+            assert n_heard <= len(sung) <= n_heard + 8

@@ -32,7 +32,7 @@ def test_as_many_as_the_encoder_heard_sing_along_where_they_can_be_heard(
     assert len(embedder.net_.criterion_.directions) == 4 * 5 + 1600
 
 
-@pytest.mark.parametrize("factor", [0, 0.3, 1, 1.0, 2.5, np.nan])
+@pytest.mark.parametrize("factor", [0, 0.3, 0.9, 1, 1.0, 2.5, np.nan, "1.1"])
 def test_what_makes_no_other_singer_is_refused(factor):
     with pytest.raises(ValueError, match="between 0.5 and 2, other than 1"):
         check_stretches((0.9, factor))

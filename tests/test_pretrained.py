@@ -13,8 +13,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer, normalize
 
 from singerlearn import MelChunker, SingerEmbedder, SingerNetClassifier
+from singerlearn.chunks import Chunks
 from singerlearn.metrics import leave_one_out_predict
 from singerlearn.pretrained import ENCODERS, SHIPPED, read_card
+
+CARD = '{"parameters": {}, "front_end": %s, "shape": %s}'
 
 
 @pytest.fixture(scope="module", params=["contrastive", "margin-softmax"])
@@ -94,8 +97,15 @@ def test_a_classifier_starts_from_there_with_an_output_of_its_own(
         ("card.json", '{"parameters": {}}', "KeyError.'front_end'"),
         (
             "card.json",
-            '{"parameters": {}, "front_end": null, "shape": [96, 256]}',
+            CARD % ("null", "[96, 256]"),
             "it lacks 'block'",
+        ),
+        ("card.json", CARD % ("null", "[96]"), "not enough values"),
+        ("card.json", CARD % ("null", '["a", 256]'), "not a number of bands"),
+        (
+            "card.json",
+            CARD % ('{"spectrogram": "mel", "warp": 2}', "[96, 256]"),
+            "'warp' of its front end is unknown to singerlearn",
         ),
         ("weights.safetensors", "nothing", r"weights.safetensors cannot be read"),
     ],
@@ -168,3 +178,19 @@ def test_parameters_of_other_front_ends_come_back(singers, tmp_path):
     recordings = singers.recordings[:2]
     assert_array_equal(again.transform(recordings), embedder.transform(recordings))
     assert np.isfinite(again.transform(recordings)).all()
+
+
+def test_chunks_of_ones_own_come_back_as_chunks(chunked, singers, tmp_path):
+    own = [
+        Chunks(c.spectrogram, c.chunk_frames, 128, front_end={"spectrogram": "mine"})
+        for c in chunked
+    ]
+    embedder = SingerEmbedder(
+        4, "contrastive", filters=(4, 8), max_epochs=1, chunks_per_recording=1,
+        stretches=(), device="cpu", random_state=0, verbose=0,
+    )  # fmt: skip
+    embedder.fit(own, singers.singers).save_pretrained(tmp_path)
+    again = SingerEmbedder.from_pretrained(tmp_path, device="cpu")
+    assert_array_equal(again.transform(own[:2]), embedder.transform(own[:2]))
+    with pytest.raises(ValueError, match="mine"):
+        again.transform(singers.recordings[:2])

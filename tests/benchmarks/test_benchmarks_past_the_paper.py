@@ -128,12 +128,27 @@ def test_networks_are_trained_for_the_steps(table, tmp_path, monkeypatch, row):
         (4, 8),
     )
     made = "--data", "synthetic", "--singers", 8, "--recordings", 2, "--duration", 6
-    table(*made, "--tables", "new-singers", "--rows", row, "--steps", 2,
-            "--device", "cpu", "--output", tmp_path)  # fmt: skip
+    printed = table(*made, "--tables", "new-singers", "--rows", row, "--steps", 2,
+                    "--device", "cpu", "--output", tmp_path)  # fmt: skip
+    assert "| steps | seconds |" in printed
     (fit,) = tmp_path.glob("fits/*.npz")
     with np.load(fit) as kept:
         assert len(kept["test"]) == kept["n_test"].sum()
         assert np.isfinite(kept["test"]).all()
+        assert kept["steps"] == 2
+
+
+@pytest.mark.parametrize("loss", ["contrastive", "supervised-contrastive"])
+def test_steps_are_counted_out_in_whole_epochs(singers, chunked, tiny, loss):
+    from steps import Steps, steps_taken
+
+    in_epoch = {"contrastive": 6, "supervised-contrastive": 3}[loss]
+    for asked, epochs in ((1, 1), (2.4 * in_epoch, 2), (2.6 * in_epoch, 3)):
+        model = SingerEmbedder(4, loss, **tiny | dict(callbacks=[Steps(asked)]))
+        model.fit(chunked, singers.singers)
+        assert len(model.history_) == epochs
+        assert steps_taken(model) == epochs * in_epoch
+    assert steps_taken(object()) == 0
 
 
 def test_a_projection_is_fitted_on_synthetic_singers(table, tmp_path, monkeypatch):

@@ -1,0 +1,28 @@
+"""As many steps for one network as for another, however long their epochs are."""
+
+from skorch.callbacks import Callback
+
+
+class Steps(Callback):
+    """Trains for so many steps, to the nearest whole epoch.
+
+    How many there are in an epoch depends on how chunks meet in batches. So epochs are
+    counted out when the training begins, before a schedule asks for them.
+
+    Parameters
+    ----------
+    n_steps : int
+    """
+
+    def __init__(self, n_steps):
+        self.n_steps = n_steps
+
+    def on_train_begin(self, net, X, **kwargs):
+        """Set how many epochs there will be, taking all to be as long as the first."""
+        in_epoch = len(list(net.get_iterator(X, training=True).draw()))
+        net.max_epochs = max(1, round(self.n_steps / in_epoch))
+
+
+def steps_taken(model):
+    """Return the steps that a fitted model was trained for; 0 of what has none."""
+    return sum(epoch["train_batch_count"] for epoch in getattr(model, "history_", ()))
