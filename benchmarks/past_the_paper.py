@@ -27,7 +27,8 @@ What is compared, on the same recordings:
   wrote: encoder, as it comes; hand-crafted+encoder, both of the same chunks side by
   side; hand-crafted+hidden, with the encoder's hidden layer, whitened, instead; voices,
   the same in the space that was learned from synthetic singers; and fine-tuned, trained
-  further as the library's network is.
+  further: among new singers as the library's network is, to name known ones on them
+  alone.
 
 Embeddings of new singers are compared as they are (by the distance of standardised
 features, or the angle between mean embeddings), and by LDA and PLDA that learn from the
@@ -163,9 +164,10 @@ def build(table, row, seed, arguments):
         return singer_classification.build(paper, "quick", validate=False, **common)
     common |= dict(verbose=0, n_jobs=-1, batch_size=singing_embedding.BATCH)
     common["callbacks"] = [Steps(arguments.steps)]
+    if row == "fine-tuned" and embeds(table, row):
+        return SingerEmbedder.from_pretrained(arguments.encoder, **IDENTITIES | common)
     if row == "fine-tuned":
-        estimator = SingerEmbedder if embeds(table, row) else SingerNetClassifier
-        return estimator.from_pretrained(arguments.encoder, **IDENTITIES | common)
+        return SingerNetClassifier.from_pretrained(arguments.encoder, **common)
     if embeds(table, row):
         return SingerEmbedder(**EMBEDDING | LIBRARY | VARIANTS[row] | common)
     return SingerNetClassifier(**LIBRARY | VARIANTS[row] | common)

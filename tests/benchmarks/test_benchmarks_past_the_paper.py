@@ -151,6 +151,21 @@ def test_steps_are_counted_out_in_whole_epochs(singers, chunked, tiny, loss):
     assert steps_taken(object()) == 0
 
 
+def test_what_is_trained_further_starts_from_the_encoder():
+    import past_the_paper
+
+    asked = SimpleNamespace(encoder=SHIPPED, device="cpu", steps=7)
+    namer = past_the_paper.build("known-singers", "fine-tuned", 3, asked)
+    embedder = past_the_paper.build("new-singers", "fine-tuned", 3, asked)
+    for model in (namer, embedder):
+        parameters = model.get_params()
+        assert parameters["pretrained"] == SHIPPED
+        assert (parameters["random_state"], parameters["batch_size"]) == (3, 32)
+        assert parameters["callbacks"][0].n_steps == 7
+    assert not namer.synthetic_singers and not namer.stretches
+    assert embedder.synthetic_singers == 1600 and len(embedder.stretches) == 4
+
+
 def test_a_projection_is_fitted_on_synthetic_singers(table, tmp_path, monkeypatch):
     import frozen_embeddings
 
