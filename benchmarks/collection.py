@@ -27,7 +27,9 @@ LOADERS = {
     "damp-balanced": partial(load_damp_balanced, on_error="skip"),
     "vocalset": partial(load_vocalset, on_error="skip"),
     "ravdess-song": partial(load_ravdess_song, unit="performance", n_jobs=-1),
-    "folder": partial(load_folder, on_error="skip", n_jobs=-1),
+    "folder": lambda root: load_folder(
+        root, metadata=_table(root), on_error="skip", n_jobs=-1
+    ),
 }
 
 
@@ -78,6 +80,12 @@ class Collection(NamedTuple):
         )
 
 
+def _table(root):
+    """Return the table that lies beside the recordings of a folder, or None."""
+    table = root / "metadata.csv"
+    return table if table.is_file() else None
+
+
 def _size(recording):
     """Return what is cheap to know of a recording: bytes of a file, or samples."""
     if isinstance(recording, tuple):
@@ -112,7 +120,7 @@ def add_arguments(parser):
         required=True,
         type=kind_or_folder,
         help=f"{', '.join(kinds)}; or just a folder: of RAVDESS song, by the names of "
-        "its files, or else of <singer>/<recording>",
+        "its files, with a metadata.csv, or else of <singer>/<recording>",
     )
     parser.add_argument("--root", type=Path, help="folder of the data")
     parser.add_argument(

@@ -232,16 +232,40 @@ def crossed_figures(alike, voices, test):
     voices : Collection
     test : ndarray of shape (n_test,)
     """
-    singers = voices.singers[test]
-    shared = np.any([g[test][:, None] == g[test] for g in voices.groupings], axis=0)
-    first, second = np.nonzero(np.triu(~shared))
-    nearest = np.where(shared, -np.inf, alike).argmax(axis=1)
+    hits, _, is_target, scores = crossed(alike, voices.take(test))
     return {
-        "crossed 1-NN": np.mean(singers[nearest] == singers),
-        "crossed EER": equal_error_rate(
-            singers[first] == singers[second], alike[first, second]
-        ),
+        "crossed 1-NN": np.mean(hits),
+        "crossed EER": equal_error_rate(is_target, scores),
     }
+
+
+def crossed(alike, voices):
+    """Compare recordings that share no song, or neither lyric nor melody.
+
+    Parameters
+    ----------
+    alike : ndarray of shape (n_recordings, n_recordings)
+    voices : Collection
+
+    Returns
+    -------
+    hits : ndarray of shape (n_recordings,), bool
+        Whether the most alike has the same singer.
+    pairs : ndarray of shape (n_pairs, 2)
+    is_target : ndarray of shape (n_pairs,), bool
+        Whether both of a pair have one singer.
+    scores : ndarray of shape (n_pairs,)
+    """
+    singers = voices.singers
+    shared = np.any([g[:, None] == g for g in voices.groupings], axis=0)
+    nearest = np.where(shared, -np.inf, alike).argmax(axis=1)
+    first, second = np.nonzero(np.triu(~shared))
+    return (
+        singers[nearest] == singers,
+        np.stack([first, second], axis=1),
+        singers[first] == singers[second],
+        alike[first, second],
+    )
 
 
 def similarities(row, known, singers, new):

@@ -1,0 +1,82 @@
+r"""Voices that nothing was trained on, and which embedding knows them as it comes.
+
+    python benchmarks/strangers.py --data <folder of <singer>/<recording>>
+    python benchmarks/strangers.py --data folder --root <folder with a metadata.csv>
+
+No singer of the collection is learnt from. The nearest neighbour names the singer, and
+pairs are judged, among recordings that share no song ("crossed"): of hand-crafted clips
+by the distance of their means, standardised over the collection; of all other
+embeddings by the angle between their means. Brackets hold the 95 % interval over other
+singers of the same kind, by a bootstrap of those there are; of fewer than ten it is a
+rough guide. The rows are those of ``past_the_paper.py`` that need no training.
+"""
+
+from functools import partial
+from pathlib import Path
+
+import collection
+import machine
+import numpy as np
+from command_line import make_parser
+from frozen_embeddings import hear
+from past_the_paper import FROZEN, crossed, similarities
+from runs import Runs, markdown
+
+from singerlearn.metrics import bootstrap_interval, equal_error_rate
+from singerlearn.pretrained import ENCODERS, SHIPPED
+
+# The hidden layer is whitened by those who are learnt from.
+ROWS = tuple(row for row in FROZEN if row != "hand-crafted+hidden")
+DEFAULT = ("hand-crafted", "synthetic-lda", "encoder", "voices")
+
+
+def embed(row, heard, singers):
+    """Return how alike a row finds the recordings, (n_recordings, n_recordings)."""
+    chunks = heard(FROZEN[row])
+    _, alike = next(similarities(row, chunks, singers, chunks))
+    return {"alike": alike}
+
+
+def judge(alike, voices):
+    """Return both figures with their intervals, for the table."""
+    hits, pairs, is_target, scores = crossed(alike, voices)
+    of = partial(bootstrap_interval, random_state=0)
+    return {
+        "crossed 1-NN": of(np.mean, hits, groups=voices.singers),
+        "crossed EER": of(
+            equal_error_rate, is_target, scores, groups=voices.singers[pairs]
+        ),
+    }
+
+
+def main():
+    """Run what is asked for and missing, print and save."""
+    parser = make_parser(__doc__, ROWS, {}, default=",".join(DEFAULT))
+    parser.add_argument(
+        "--encoder", type=Path, default=ENCODERS[SHIPPED], help="a pretrained network"
+    )
+    arguments = parser.parse_args()
+    voices = collection.load(arguments, n_singers=12, n_songs=4, duration=8.0)
+    runs = Runs(arguments.output, {"encoder": str(arguments.encoder)} | voices.identity)
+    print(machine.describe(), voices, sep="\n")
+    kept = collection.listen(voices.recordings, runs.folder / "spectrograms")
+    heard = hear(voices, kept, arguments)
+    runs.complete(
+        {row: partial(embed, row, heard, voices.singers) for row in arguments.rows}
+    )
+    figures = {row: judge(runs.read(row)["alike"], voices) for row in arguments.rows}
+    table = [
+        {"row": row} | {what: str(value) for what, value in own.items()}
+        for row, own in figures.items()
+    ]
+    fits = [
+        {"row": row} | {what: value.estimate for what, value in own.items()}
+        for row, own in figures.items()
+    ]
+    print(markdown(table))
+    runs.write(table, fits, f"Nothing was trained on the {voices}.")
+    print(f"Written to {runs.folder.resolve()}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""Voices nobody trained on, as a command over a folder with a table."""
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile as sf
+from scipy.spatial.distance import cdist
+from sklearn.preprocessing import StandardScaler
+from written import read
+
+from singerlearn import HandcraftedFeatures
+from singerlearn.metrics import equal_error_rate
+
+
+@pytest.fixture
+def folder(tmp_path, singers):
+    """Four singers in three songs: files, and a table that tells who sings what."""
+    songs = np.tile(["ave", "salve", "alma"], 4)
+    paths = [f"take{i}.flac" for i in range(12)]
+    for path, recording in zip(paths, singers.recordings, strict=True):
+        sf.write(tmp_path / path, recording, 22050, subtype="PCM_24")
+    table = pd.DataFrame(dict(path=paths, singer=singers.singers, song=songs))
+    table.to_csv(tmp_path / "metadata.csv", index=False)
+    return tmp_path, table
+
+
+def test_strangers_are_compared_across_songs(command, folder, tmp_path):
+    root, table = folder
+    asked = "--data", root, "--device", "cpu", "--output", tmp_path / "out"
+    printed = command("strangers", *asked, "--rows", "hand-crafted,voices")
+    assert "12 recordings of 4 singers" in printed
+    rows = {row["row"]: row for row in read(tmp_path / "out/fits.csv")}
+
+    clips = HandcraftedFeatures().transform([root / path for path in table["path"]])
+    scaler = StandardScaler().fit(np.concatenate(clips))
+    means = np.array([scaler.transform(c).mean(axis=0) for c in clips])
+    apart = cdist(means, means)
+    singer, song = table["singer"], table["song"]
+    hits, targets, scores = [], [], []
+    for i in range(12):
+        others = [j for j in range(12) if song[j] != song[i]]
+        hits.append(singer[min(others, key=lambda j: apart[i, j])] == singer[i])
+    for i, j in combinations(range(12), 2):
+        if song[i] != song[j]:
+            targets.append(singer[i] == singer[j])
+            scores.append(-apart[i, j])
+    found = rows["hand-crafted"]
+    assert float(found["crossed 1-NN"]) == pytest.approx(np.mean(hits))
+    expected = equal_error_rate(np.array(targets), np.array(scores))
+    assert float(found["crossed EER"]) == pytest.approx(expected)
+    assert float(rows["voices"]["crossed 1-NN"]) > 0.8  # by chance 0.25
+    assert "| voices | 1.000 [" in printed or "| voices | 0." in printed
+
+
+def test_rows_that_learn_from_singers_are_not_there(command, capsys):
+    with pytest.raises(SystemExit):
+        command("strangers", "--data", "synthetic", "--rows", "hand-crafted+hidden")
+    assert "no row hand-crafted+hidden" in capsys.readouterr().err
