@@ -4,6 +4,7 @@ The losses in `singerlearn.nn.losses` compare the chunks of a batch with each ot
 which ones meet is decided here.
 """
 
+from itertools import cycle
 from math import ceil
 
 import numpy as np
@@ -101,7 +102,7 @@ class SingerBatches(PartnerBatches):
         anchors, rng = self.draw_anchors()
         singers = self.singer[anchors]
         codes = np.unique(singers)
-        queues = [anchors[singers == singer] for singer in codes]
+        queues = [cycle(anchors[singers == singer]) for singer in codes]
         if len(queues) < 2:
             raise ValueError(
                 "a loss over several singers cannot be validated on recordings of one: "
@@ -113,17 +114,24 @@ class SingerBatches(PartnerBatches):
             n_sung = np.sum(singers >= self.dataset.first_synthetic)
             wanted = min(n_own * n_sung / (len(anchors) - n_sung), wanted)
         in_round = max(n_own + wanted, 2)
-        for i in range(ceil(len(anchors) / (in_round * self.chunks_per_singer))):
+        n_rounds = ceil(len(anchors) / (in_round * self.chunks_per_singer))
+        waiting = np.array([], dtype=int)
+        for i in range(n_rounds):
             # Of two and a half, two or three as often.
             n_guests = max(int(wanted + rng.uniform()), 2 - n_own) if wanted else 0
             guests = n_own + rng.permutation(len(queues) - n_own)[:n_guests]
             order = rng.permutation(np.append(np.arange(n_own), guests))
+            # Who still waits from the round before is not to meet himself in a batch.
+            order = order[np.argsort(np.isin(order, waiting), kind="stable")]
             at_once = min(len(order), self.batch_size // self.chunks_per_singer)
-            # The last batch of a round is filled up with singers of the first.
-            n_batches = ceil(len(order) / at_once)
-            for batch in np.resize(order, (n_batches, at_once)):
-                own = (queues[singer] for singer in batch)
-                yield np.concatenate([self.hand(q[i % len(q)], rng) for q in own])
+            waiting = np.append(waiting, order)
+            if i + 1 == n_rounds:  # the last batch is filled up
+                waiting = np.append(waiting, order[: -len(waiting) % at_once])
+            n_ready = len(waiting) // at_once * at_once
+            for batch in waiting[:n_ready].reshape(-1, at_once):
+                hands = [self.hand(next(queues[singer]), rng) for singer in batch]
+                yield np.concatenate(hands)
+            waiting = waiting[n_ready:]
 
     def hand(self, anchor, rng):
         """Return an anchor with its partners of the same singer."""

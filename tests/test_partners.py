@@ -141,6 +141,17 @@ def test_the_last_batch_is_filled_up_with_other_singers():
         assert [len(set(who[batch])) for batch in batches] == [2, 2, 2]
 
 
+def test_singers_who_do_not_fill_a_batch_wait_for_the_next_round():
+    dataset = make_dataset([5] * 20, np.repeat(range(10), 2))
+    who = dataset.targets.numpy()[dataset.recording]
+    for seed in range(20):
+        batches = indices(SingerBatches(dataset, 32, chunks_per_singer=4, seed=seed))
+        # 100 chunks are three rounds of ten singers with four: eight of them at once.
+        assert [len(set(who[batch])) for batch in batches] == [8, 8, 8, 8]
+        times = np.bincount(who[np.concatenate(batches)], minlength=10) / 4
+        assert set(times) <= {3, 4} and sum(times) == 32
+
+
 @pytest.mark.parametrize("n_own, share", [(4, 0.2), (4, 0.5), (4, 0.9), (3, 0.1)])
 def test_synthetic_singers_sing_their_share(n_own, share):
     own = make_dataset([4] * 2 * n_own, np.repeat(range(n_own), 2))
