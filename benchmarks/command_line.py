@@ -6,7 +6,7 @@ from pathlib import Path
 import collection
 
 
-def make_parser(document, rows, groups, *, default):
+def make_parser(document, rows, groups, *, default, seeds=True):
     """Return a parser of recordings, rows, device, seeds and where to write.
 
     Parameters
@@ -19,6 +19,8 @@ def make_parser(document, rows, groups, *, default):
         Rows by a name for several.
     default : str
         Names of rows or groups, by comma.
+    seeds : bool, default=True
+        Whether it can be asked for seeds.
 
     Returns
     -------
@@ -43,7 +45,8 @@ def make_parser(document, rows, groups, *, default):
         "--rows", type=listed, default=default, help=f"by comma: {', '.join(groups)}"
     )
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--seed", type=int, nargs="+", default=[0])
+    if seeds:
+        parser.add_argument("--seed", type=int, nargs="+", default=[0])
     parser.add_argument("--output", type=Path, default=Path(Path(parser.prog).stem))
     return parser
 

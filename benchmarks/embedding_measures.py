@@ -20,7 +20,7 @@ def measure(fit, n_chunks, split, voices):
     Parameters
     ----------
     fit : dict
-        Where the chunks of both sides lie in "train" and "test"; and "seconds".
+        Where the chunks of both sides lie in "train" and "test"; "steps", "seconds".
     n_chunks : ndarray of shape (n_recordings,)
     split : Split
         Of `singing_embedding`.
@@ -70,7 +70,7 @@ def measure(fit, n_chunks, split, voices):
     unit = best_unit(*pairs["train"])
     is_target, distances = pairs["test"]
     row["loss, scaled"] = contrastive_loss(is_target, unit * distances)
-    return row | {"seconds": float(fit["seconds"])}
+    return row | {what: float(fit[what]) for what in ("steps", "seconds")}
 
 
 def rehearse(n_chunks, split, voices):
@@ -81,7 +81,7 @@ def rehearse(n_chunks, split, voices):
         side: rng.normal(size=(n_chunks[own].sum(), 2)) for side, own in sides.items()
     }
     try:
-        measure(noise | {"seconds": 0}, n_chunks, split, voices)
+        measure(noise | {"steps": 0, "seconds": 0}, n_chunks, split, voices)
     except ValueError as error:
         singers = {side: len(set(voices.singers[own])) for side, own in sides.items()}
         raise SystemExit(

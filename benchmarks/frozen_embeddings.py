@@ -1,6 +1,7 @@
 """Embeddings of chunks that are not trained on the recordings they are measured by."""
 
 from functools import cache
+from zlib import crc32
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -14,6 +15,7 @@ from singerlearn import MelChunker, SingerEmbedder, VoiceFeatures
 from singerlearn.audio import load
 from singerlearn.chunks import Chunks
 from singerlearn.device import check_device
+from singerlearn.pretrained import SPACE, WEIGHTS
 from singerlearn.synthesis import SyntheticSingers
 
 N_SYNTHETIC = 1600
@@ -61,6 +63,12 @@ def hear(voices, heard, arguments):
         return heard(front_end)
 
     return hear
+
+
+def fingerprints(encoder):
+    """Return numbers that tell an encoder, and the space beside it, from others."""
+    files = (encoder / name for name in (WEIGHTS, SPACE))
+    return [crc32(file.read_bytes()) for file in files if file.is_file()]
 
 
 def sing(n_singers, n_songs, seed):

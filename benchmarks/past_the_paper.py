@@ -46,7 +46,6 @@ from argparse import Namespace
 from functools import partial
 from itertools import product
 from pathlib import Path
-from zlib import crc32
 
 import collection
 import machine
@@ -54,7 +53,7 @@ import numpy as np
 import singer_classification
 import singing_embedding
 from command_line import make_parser
-from frozen_embeddings import hear
+from frozen_embeddings import fingerprints, hear
 from runs import Runs, markdown, mean_and_interval
 from scipy.spatial.distance import cdist
 from sklearn.compose import ColumnTransformer
@@ -63,7 +62,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
 from sklearn.svm import SVC
-from steps import Steps, steps_taken
+from steps import STEPS_OF, Steps, steps_taken
 
 from singerlearn import (
     ClipClassifier,
@@ -78,7 +77,7 @@ from singerlearn.metrics import (
     equal_error_rate,
     recording_accuracy,
 )
-from singerlearn.pretrained import ENCODERS, SHIPPED, SPACE, WEIGHTS
+from singerlearn.pretrained import ENCODERS, SHIPPED
 
 TABLES = ("new-singers", "known-singers")
 EFFORT = ("steps", "seconds")
@@ -250,7 +249,8 @@ def crossed(alike, voices):
     Returns
     -------
     hits : ndarray of shape (n_recordings,), bool
-        Whether the most alike has the same singer.
+        Whether the most alike has the same singer. It cannot of a singer whose
+        recordings all share a song.
     pairs : ndarray of shape (n_pairs, 2)
     is_target : ndarray of shape (n_pairs,), bool
         Whether both of a pair have one singer.
@@ -355,8 +355,7 @@ def main():
     voices = collection.load(arguments, n_singers=12, n_songs=4, duration=8.0)
     settings = {name: getattr(arguments, name) for name in ("data", "steps")}
     settings |= {"development": arguments.development, "library": LIBRARY | EMBEDDING}
-    files = (arguments.encoder / name for name in (WEIGHTS, SPACE))
-    settings["encoder"] = [crc32(file.read_bytes()) for file in files if file.is_file()]
+    settings |= {"encoder": fingerprints(arguments.encoder), "steps of": STEPS_OF}
     runs = Runs(arguments.output, settings | voices.identity)
     print(machine.describe(), voices, sep="\n")
     kept = collection.listen(voices.recordings, runs.folder / "spectrograms")

@@ -53,7 +53,7 @@ from runs import Runs, markdown, mean_and_spread
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import Bunch
-from steps import Steps, steps_taken
+from steps import STEPS_OF, Steps, steps_taken
 
 from singerlearn import ClipEmbedder, EmbeddingDisplay, KNNDisplay, SingerEmbedder
 from singerlearn.datasets import balanced_split, iter_balanced_splits
@@ -227,7 +227,9 @@ def summarise(measured):
             line[column] = mean_and_spread([m[column] for m in own])
         line["loss, paper"] = paper.get("loss", "")
         line["loss, scaled"] = mean_and_spread([m["loss, scaled"] for m in own])
-        yield line | {"seconds": f"{np.mean([m['seconds'] for m in own]):.0f}"}
+        for what in ("steps", "seconds"):
+            line[what] = f"{np.mean([m[what] for m in own]):.0f}"
+        yield line
 
 
 def draw(protocol, measured, results, n_chunks, voices, folder):
@@ -344,6 +346,7 @@ def main():
     voices = collection.load(arguments, **SYNTHETIC)
     chosen = "data", "duration", "regime", "steps", "epochs", "filters"
     settings = {name: getattr(arguments, name) for name in chosen} | voices.identity
+    settings["steps of"] = STEPS_OF
     runs = Runs(arguments.output, settings)
     print(machine.describe(), voices, sep="\n")
     splits, voices = plan(arguments, voices)

@@ -2,6 +2,9 @@
 
 from skorch.callbacks import Callback
 
+# A setting of runs: earlier ones were trained for steps by a formula, which differed.
+STEPS_OF = "epochs counted out"
+
 
 class Steps(Callback):
     """Trains for so many steps, to the nearest whole epoch.

@@ -4,9 +4,10 @@ r"""Voices that nothing was trained on, and which embedding knows them as it com
     python benchmarks/strangers.py --data folder --root <folder with a metadata.csv>
 
 No singer of the collection is learnt from. The nearest neighbour names the singer, and
-pairs are judged, among recordings that share no song ("crossed"): of hand-crafted clips
-by the distance of their means, standardised over the collection; of all other
-embeddings by the angle between their means. Brackets hold the 95 % interval over other
+pairs are judged, among recordings that share no song ("crossed"): of rows with
+hand-crafted clips by the distance of their means, standardised over the collection; of
+all others by the angle between their means. The songs are told by the table's column
+``song``, or by the files' names. Brackets hold the 95 % interval over other
 singers of the same kind, by a bootstrap of those there are; of fewer than ten it is a
 rough guide. The rows are those of ``past_the_paper.py`` that need no training.
 """
@@ -18,7 +19,7 @@ import collection
 import machine
 import numpy as np
 from command_line import make_parser
-from frozen_embeddings import hear
+from frozen_embeddings import fingerprints, hear
 from past_the_paper import FROZEN, crossed, similarities
 from runs import Runs, markdown
 
@@ -37,10 +38,10 @@ def embed(row, heard, singers):
     return {"alike": alike}
 
 
-def judge(alike, voices):
+def judge(alike, voices, n_resamples=1000):
     """Return both figures with their intervals, for the table."""
     hits, pairs, is_target, scores = crossed(alike, voices)
-    of = partial(bootstrap_interval, random_state=0)
+    of = partial(bootstrap_interval, n_resamples=n_resamples, random_state=0)
     return {
         "crossed 1-NN": of(np.mean, hits, groups=voices.singers),
         "crossed EER": of(
@@ -49,15 +50,30 @@ def judge(alike, voices):
     }
 
 
+def rehearse(voices):
+    """Judge noise: what cannot be judged is refused before anything is computed."""
+    n = len(voices.singers)
+    try:
+        judge(np.random.default_rng(0).normal(size=(n, n)), voices, n_resamples=2)
+    except ValueError as error:
+        raise SystemExit(
+            f"{voices} in {len(set(voices.songs))} songs cannot be judged ({error}); "
+            "several singers are needed, with several songs each that differ in the "
+            "column song of metadata.csv, or in the names of the files"
+        ) from error
+
+
 def main():
     """Run what is asked for and missing, print and save."""
-    parser = make_parser(__doc__, ROWS, {}, default=",".join(DEFAULT))
+    parser = make_parser(__doc__, ROWS, {}, default=",".join(DEFAULT), seeds=False)
     parser.add_argument(
         "--encoder", type=Path, default=ENCODERS[SHIPPED], help="a pretrained network"
     )
     arguments = parser.parse_args()
     voices = collection.load(arguments, n_singers=12, n_songs=4, duration=8.0)
-    runs = Runs(arguments.output, {"encoder": str(arguments.encoder)} | voices.identity)
+    rehearse(voices)
+    settings = {"encoder": fingerprints(arguments.encoder)} | voices.identity
+    runs = Runs(arguments.output, settings)
     print(machine.describe(), voices, sep="\n")
     kept = collection.listen(voices.recordings, runs.folder / "spectrograms")
     heard = hear(voices, kept, arguments)

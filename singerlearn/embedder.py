@@ -69,8 +69,8 @@ class SingerEmbedder(
     stretches, synthetic_singers, synthetic_share
         Singers beyond the data, as for :class:`SingerNetClassifier`, but wanted by
         default, to know new singers by. With the contrastive loss the share is of
-        anchors: of their partners who are other singers, most are synthetic, as most
-        singers are. The synthetic ones sing a chunk in some 15 ms
+        anchors: partners who are other singers are drawn by chunks, of which synthetic
+        singers have one a song. The synthetic ones sing a chunk in some 15 ms
         of a core, so that a GPU would wait for them unless `n_jobs` are many. ``()``
         and 0 do without.
     max_epochs : int, default=30

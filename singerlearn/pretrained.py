@@ -127,7 +127,8 @@ def read_card(pretrained=SHIPPED):
     FileNotFoundError
         If there is no such network.
     ValueError
-        If the card cannot be read, or lacks something.
+        If the card cannot be read, lacks something, or tells of chunks that this
+        version of the library does not know.
     """
     path = locate(pretrained) / CARD
     if not path.is_file():
@@ -139,22 +140,30 @@ def read_card(pretrained=SHIPPED):
         card = json.loads(path.read_text(encoding="utf-8"))
         missing = [k for k, kind in NEEDED.items() if not isinstance(card[k], kind)]
         missing += [name for name in BODY if name not in card["parameters"]]
-        n_bands, chunk_frames = card["shape"]
-        if not all(isinstance(n, int) and n > 0 for n in (n_bands, chunk_frames)):
-            raise ValueError("its shape is not a number of bands and one of frames")
-        front_end = card["front_end"] or {}
-        if chunker := CHUNKERS.get(front_end.get("spectrogram")):
-            unknown = front_end.keys() - chunker().get_params() - {"spectrogram"}
-            if unknown:
-                raise ValueError(
-                    f"{min(unknown)!r} of its front end is unknown to singerlearn "
-                    f"{singerlearn.__version__}"
-                )
     except (ValueError, TypeError, KeyError) as error:  # no JSON, no dict, no such key
         raise ValueError(f"{path} is no card of a network: {error!r}") from error
     if missing:
         raise ValueError(f"{path} is no card of a network: it lacks {missing[0]!r}")
+    if fault := _fault(**card):
+        raise ValueError(f"{path} is no card of a network: {fault}")
     return card
+
+
+def _fault(shape, front_end, **others):
+    """Return what is wrong with the chunks that a card tells of, or None."""
+    if len(shape) != 2 or not all(isinstance(n, int) and n > 0 for n in shape):
+        return f"its shape {shape} is not a number of bands and one of frames"
+    kind = (front_end or {}).get("spectrogram", "")
+    if not isinstance(kind, str):
+        return f"its front end has no spectrogram {kind!r}"
+    if kind not in CHUNKERS:  # of somebody's own, who brings chunks
+        return None
+    if unknown := front_end.keys() - CHUNKERS[kind]().front_end.keys():
+        return (
+            f"{min(unknown)!r} of its front end is unknown to singerlearn "
+            f"{singerlearn.__version__}"
+        )
+    return None
 
 
 def locate(pretrained):

@@ -183,9 +183,8 @@ def learn_space(
     pretrained : str or Path
         Folder of the encoder, where the space will lie, too.
     recordings : list of n_recordings paths, waveforms or (waveform, rate) pairs
-        Of many singers, hundreds rather than dozens, each in several songs: one or two
-        chunks of many songs tell more than many of one. The encoder should not have
-        been trained on them, or will seem to know them too well.
+        Of many singers, hundreds rather than dozens, each in several songs. The encoder
+        should not have been trained on them, or will seem to know them too well.
     singers : array-like of shape (n_recordings,)
         Who sings each.
     n_components : int, default=100

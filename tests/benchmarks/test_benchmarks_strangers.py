@@ -51,7 +51,22 @@ def test_strangers_are_compared_across_songs(command, folder, tmp_path):
     expected = equal_error_rate(np.array(targets), np.array(scores))
     assert float(found["crossed EER"]) == pytest.approx(expected)
     assert float(rows["voices"]["crossed 1-NN"]) > 0.8  # by chance 0.25
-    assert "| voices | 1.000 [" in printed or "| voices | 0." in printed
+    (line,) = (line for line in printed.splitlines() if line.startswith("| voices"))
+    cells = line.strip("| ").split(" | ")[1:]
+    for cell, figure in zip(cells, list(rows["voices"].values())[1:], strict=True):
+        low, high = map(float, cell.partition("[")[2].rstrip("]").split(", "))
+        assert cell.startswith(f"{float(figure):.3f} [") and low < high + 1e-9
+        assert low - 5e-4 <= float(figure) <= high + 5e-4
+
+
+def test_what_cannot_be_judged_is_refused_at_once(command, folder, tmp_path):
+    root, table = folder
+    asked = "--data", root, "--rows", "hand-crafted", "--output", tmp_path / "out"
+    for column, value in {"song": "ave", "singer": "Ann"}.items():
+        table.assign(**{column: value}).to_csv(root / "metadata.csv", index=False)
+        with pytest.raises(SystemExit, match="12 recordings of .* cannot be judged"):
+            command("strangers", *asked)
+    assert not (tmp_path / "out").exists()
 
 
 def test_rows_that_learn_from_singers_are_not_there(command, capsys):
