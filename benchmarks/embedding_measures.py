@@ -2,6 +2,7 @@
 
 import numpy as np
 from scipy.optimize import minimize_scalar
+from steps import EFFORT
 
 from singerlearn.metrics import (
     contrastive_loss,
@@ -70,7 +71,7 @@ def measure(fit, n_chunks, split, voices):
     unit = best_unit(*pairs["train"])
     is_target, distances = pairs["test"]
     row["loss, scaled"] = contrastive_loss(is_target, unit * distances)
-    return row | {what: float(fit[what]) for what in ("steps", "seconds")}
+    return row | {what: float(fit[what]) for what in EFFORT}
 
 
 def rehearse(n_chunks, split, voices):
@@ -81,7 +82,7 @@ def rehearse(n_chunks, split, voices):
         side: rng.normal(size=(n_chunks[own].sum(), 2)) for side, own in sides.items()
     }
     try:
-        measure(noise | {"steps": 0, "seconds": 0}, n_chunks, split, voices)
+        measure(noise | dict.fromkeys(EFFORT, 0), n_chunks, split, voices)
     except ValueError as error:
         singers = {side: len(set(voices.singers[own])) for side, own in sides.items()}
         raise SystemExit(

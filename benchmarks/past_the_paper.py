@@ -62,7 +62,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
 from sklearn.svm import SVC
-from steps import STEPS_OF, Steps, steps_taken
+from steps import EFFORT, STEPS_OF, Steps, steps_taken
 
 from singerlearn import (
     ClipClassifier,
@@ -80,7 +80,6 @@ from singerlearn.metrics import (
 from singerlearn.pretrained import ENCODERS, SHIPPED
 
 TABLES = ("new-singers", "known-singers")
-EFFORT = ("steps", "seconds")
 FROZEN = {
     "hand-crafted": "clips",
     "synthetic-lda": "cepstra",

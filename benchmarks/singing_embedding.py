@@ -53,7 +53,7 @@ from runs import Runs, markdown, mean_and_spread
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import Bunch
-from steps import STEPS_OF, Steps, steps_taken
+from steps import EFFORT, STEPS_OF, Steps, steps_taken
 
 from singerlearn import ClipEmbedder, EmbeddingDisplay, KNNDisplay, SingerEmbedder
 from singerlearn.datasets import balanced_split, iter_balanced_splits
@@ -227,7 +227,7 @@ def summarise(measured):
             line[column] = mean_and_spread([m[column] for m in own])
         line["loss, paper"] = paper.get("loss", "")
         line["loss, scaled"] = mean_and_spread([m["loss, scaled"] for m in own])
-        for what in ("steps", "seconds"):
+        for what in EFFORT:
             line[what] = f"{np.mean([m[what] for m in own]):.0f}"
         yield line
 

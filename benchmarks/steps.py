@@ -2,6 +2,10 @@
 
 from skorch.callbacks import Callback
 
+from singerlearn.skorch_net import steps_in_epoch
+
+# What a table says of a fit beside its figures.
+EFFORT = ("steps", "seconds")
 # A setting of runs: earlier ones were trained for steps by a formula, which differed.
 STEPS_OF = "epochs counted out"
 
@@ -22,8 +26,7 @@ class Steps(Callback):
 
     def on_train_begin(self, net, X, **kwargs):
         """Set how many epochs there will be, taking all to be as long as the first."""
-        in_epoch = len(list(net.get_iterator(X, training=True).draw()))
-        net.max_epochs = max(1, round(self.n_steps / in_epoch))
+        net.max_epochs = max(1, round(self.n_steps / steps_in_epoch(net, X)))
 
 
 def steps_taken(model):

@@ -144,12 +144,12 @@ def read_card(pretrained=SHIPPED):
         raise ValueError(f"{path} is no card of a network: {error!r}") from error
     if missing:
         raise ValueError(f"{path} is no card of a network: it lacks {missing[0]!r}")
-    if fault := _fault(**card):
+    if fault := _fault(card["shape"], card["front_end"]):
         raise ValueError(f"{path} is no card of a network: {fault}")
     return card
 
 
-def _fault(shape, front_end, **others):
+def _fault(shape, front_end):
     """Return what is wrong with the chunks that a card tells of, or None."""
     if len(shape) != 2 or not all(isinstance(n, int) and n > 0 for n in shape):
         return f"its shape {shape} is not a number of bands and one of frames"

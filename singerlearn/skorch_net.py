@@ -46,11 +46,15 @@ class OneCycle(LRScheduler):
 
     def on_train_begin(self, net, X, **kwargs):
         """Count the steps to come, taking all epochs to be as long as the first."""
-        in_epoch = len(list(net.get_iterator(X, training=True).draw()))
-        self.total_steps = net.max_epochs * in_epoch + 1
+        self.total_steps = net.max_epochs * steps_in_epoch(net, X) + 1
         super().on_train_begin(net, **kwargs)
 
     def on_batch_end(self, net, **kwargs):
         """Move the rate, unless it has come to its end before the training has."""
         if self.lr_scheduler_.last_epoch + 1 < self.total_steps:
             super().on_batch_end(net, **kwargs)
+
+
+def steps_in_epoch(net, X):
+    """Return how many steps a net's first epoch over a data set has."""
+    return len(list(net.get_iterator(X, training=True).draw()))
