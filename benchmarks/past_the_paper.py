@@ -111,6 +111,8 @@ VARIANTS = {
     "without-synthetic-singers": dict(synthetic_singers=0),
     "without-identities": singing_embedding.AS_RECORDED,
     "without-augmentation": dict(augment=False),
+    "without-masks": dict(augment=("crops", "channels")),
+    "without-channels": dict(augment=("crops", "masks")),
     "without-all-three": singing_embedding.AS_RECORDED | dict(augment=False),
     "stretches-alone": dict(synthetic_singers=0, augment=False),
     "synthetic-singers-alone": dict(stretches=(), augment=False),

@@ -6,36 +6,80 @@ Torch only; everything is drawn and done on the chunks' own device.
 import torch
 from torch.nn.functional import interpolate
 
+AUGMENTATIONS = ("crops", "channels", "masks")
 
-def augment(chunks, generator):
-    """Hear chunks through other channels, and with parts of them masked.
 
-    What a microphone and a room do is a smooth curve over the bands, in decibels; two
-    masks hide neighbouring bands, one neighbouring frames (as in SpecAugment).
+def choose_augmentations(augment):
+    """Return the names of what shall be done to chunks, once True has been spelt out.
+
+    Parameters
+    ----------
+    augment : bool or sequence of {"crops", "channels", "masks"}
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown.
+    """
+    if not isinstance(augment, tuple | list):
+        return AUGMENTATIONS if augment else ()
+    for name in augment:
+        if name not in AUGMENTATIONS:
+            raise ValueError(
+                f"augment={augment!r} holds {name!r}, which is not one of "
+                f"{', '.join(AUGMENTATIONS)}; True stands for all, False for none"
+            )
+    return tuple(augment)
+
+
+def change_channels(chunks, generator):
+    """Hear each chunk through another microphone, in another room, from elsewhere.
+
+    Together they are a level and a smooth curve over the bands, in decibels.
 
     Parameters
     ----------
     chunks : Tensor of shape (batch, n_bands, n_frames)
         Spectrograms in dB, where 0 is silence.
     generator : torch.Generator
-        Draws curves and masks, for each chunk its own; on the device of the chunks.
+        Draws the curves; on the device of the chunks.
 
     Returns
     -------
     Tensor of shape (batch, n_bands, n_frames)
         In dB; nothing lies under 0.
     """
-    n, n_bands, n_frames = chunks.shape
+    n, n_bands, _ = chunks.shape
     options = dict(generator=generator, device=chunks.device, dtype=chunks.dtype)
     # Level and six points of the curve, with deviations of 2 and 2.4 dB.
     points = 2 * torch.randn(n, 1, 1, **options) + 2.4 * torch.randn(n, 1, 6, **options)
     curve = interpolate(points, size=n_bands, mode="linear")
+    return (chunks + curve.mT).clamp(min=0)
+
+
+def mask(chunks, generator):
+    """Silence parts of each chunk: two runs of bands and one of frames.
+
+    As SpecAugment does (D. S. Park et al., Interspeech 2019): at most an eighth of the
+    bands at a time, and a sixth of the frames.
+
+    Parameters
+    ----------
+    chunks : Tensor of shape (batch, n_bands, n_frames)
+    generator : torch.Generator
+        Draws the runs; on the device of the chunks.
+
+    Returns
+    -------
+    Tensor of shape (batch, n_bands, n_frames)
+    """
+    n, n_bands, n_frames = chunks.shape
     hidden = (
         draw_masks(n, n_bands, n_bands // 8, generator)[:, :, None]
         | draw_masks(n, n_bands, n_bands // 8, generator)[:, :, None]
         | draw_masks(n, n_frames, n_frames // 6, generator)[:, None, :]
     )
-    return (chunks + curve.mT).clamp(min=0).masked_fill(hidden, 0)
+    return chunks.masked_fill(hidden, 0)
 
 
 def draw_masks(n, length, widest, generator):

@@ -13,7 +13,7 @@ import torch
 from joblib import Parallel, delayed
 from torch.utils.data import Dataset
 
-from singerlearn.augmentation import augment, stretch_bands
+from singerlearn.augmentation import change_channels, mask, stretch_bands
 
 # Chunks that synthetic singers may have sung before they are asked for: 25 MB.
 SUNG_AHEAD = 256
@@ -252,8 +252,9 @@ class ChunkBatches:
         Chunks in a batch, the last one may have fewer.
     seed : int, default=None
         Shuffles, and augments.
-    augment : bool, default=False
-        Cut chunks at random frames and `augment` them.
+    augment : sequence of {"crops", "channels", "masks"}, default=()
+        What is done to chunks: they are cut at random frames, heard by
+        `change_channels`, and partly silenced by `mask`.
     chunks_per_recording : int, default=None
         Chunks of a recording in a shuffled epoch, at most; None stands for all.
     n_jobs : int, default=None
@@ -265,7 +266,7 @@ class ChunkBatches:
         dataset,
         batch_size,
         seed=None,
-        augment=False,
+        augment=(),
         chunks_per_recording=None,
         n_jobs=None,
     ):
@@ -285,12 +286,14 @@ class ChunkBatches:
         if self.dataset.crowd is not None:
             batches = list(batches)
             sung = self.dataset.sing(np.concatenate(batches), self.rng, self.n_jobs)
+        crops = self.rng if "crops" in self.augment else None
         for indices in batches:
-            if self.augment:
-                chunks, targets = self.dataset.batch(indices, self.rng, sung)
-                yield augment(chunks, self.generator), targets
-            else:
-                yield self.dataset.batch(indices, sung=sung)
+            chunks, targets = self.dataset.batch(indices, crops, sung)
+            if "channels" in self.augment:
+                chunks = change_channels(chunks, self.generator)
+            if "masks" in self.augment:
+                chunks = mask(chunks, self.generator)
+            yield chunks, targets
 
     def draw(self):
         """Return the batches of one epoch, as indices of chunks."""

@@ -80,10 +80,11 @@ class SingerNetClassifier(
     chunks_per_recording : int or None, default=8
         Chunks drawn from each recording in an epoch, at most, so that a long recording
         takes no longer than a short one. None draws all, as the paper does.
-    augment : bool, default=True
-        Whether chunks to train on are cut at random frames, heard through random
-        channels (a curve of a few dB over the bands) and partly masked, anew in each
-        epoch. The paper does not.
+    augment : bool or tuple of {"crops", "channels", "masks"}, default=True
+        What is done to chunks to train on, anew in each epoch: they are cut at random
+        frames, heard through random channels (a level, and a curve of a few dB over the
+        bands), and masked: up to an eighth of the bands silenced twice, and a sixth of
+        the frames. True stands for all, False for none, as in the paper.
     stretches : tuple of float, default=()
         Factors on the Mel axis, such as (0.86, 0.93, 1.07, 1.15), each of which makes
         of every singer another one to be told apart in training: of another vocal

@@ -18,6 +18,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from skorch.helper import predefined_split
 
+from singerlearn.augmentation import choose_augmentations
 from singerlearn.batches import ChunkBatches, ChunkDataset, draw_validation
 from singerlearn.callbacks import EarlyStoppingTest, FiniteLoss, ProgressBar, diverged
 from singerlearn.device import check_device, check_precision, kept_memory
@@ -84,7 +85,7 @@ class NetOverChunks(BaseEstimator):
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "chunks_per_recording": [Interval(Integral, 1, None, closed="left"), None],
-        "augment": ["boolean"],
+        "augment": ["boolean", tuple, list],
         "stretches": [tuple, list],
         "synthetic_singers": [
             Interval(Integral, 0, None, closed="left"),
@@ -107,6 +108,12 @@ class NetOverChunks(BaseEstimator):
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
+
+    def _validate_params(self):
+        """Judge parameters before recordings are loaded."""
+        super()._validate_params()
+        check_stretches(self.stretches)
+        choose_augmentations(self.augment)
 
     def _fit_net(
         self,
@@ -151,7 +158,6 @@ class NetOverChunks(BaseEstimator):
         if self.pretrained is not None:
             self._take_front_end(read_card(self.pretrained))
             self._check_front_end(chunks[0])
-        check_stretches(self.stretches)
         weights = np.ones(len(chunks)) if weights is None else weights
         if groups is not None:
             groups = encode_labels(groups, "groups", len(chunks))[1]
@@ -295,7 +301,7 @@ class NetOverChunks(BaseEstimator):
             batch_size=self.batch_size,
             iterator_train=batches,
             iterator_train__seed=seed,
-            iterator_train__augment=self.augment,
+            iterator_train__augment=choose_augmentations(self.augment),
             iterator_train__n_jobs=self.n_jobs,
             iterator_train__chunks_per_recording=self.chunks_per_recording,
             iterator_valid=batches,

@@ -30,6 +30,7 @@ ROOMS = {
     "memory": set(),
     "inference": {"batches"},
     "training": {
+        "augmentation",
         "batches",
         "callbacks",
         "device",

@@ -3,7 +3,14 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from singerlearn.augmentation import augment, draw_masks, stretch_bands
+from singerlearn import SingerNetClassifier
+from singerlearn.augmentation import (
+    change_channels,
+    choose_augmentations,
+    draw_masks,
+    mask,
+    stretch_bands,
+)
 
 
 @pytest.fixture
@@ -19,23 +26,35 @@ def test_masks_are_runs_of_every_length_and_place(generator):
     assert masks.any(axis=0).all()
 
 
-def test_augmented_chunks_differ_by_a_smooth_curve_where_they_are_not_masked(generator):
+def test_a_channel_is_a_smooth_curve_which_all_frames_of_a_chunk_share(generator):
     chunks = torch.full((200, 96, 60), 30.0)
-    heard = augment(chunks, generator).numpy()
-    for chunk in heard:
-        seen = chunk[:, (chunk > 0).any(axis=0)]
-        assert seen.shape[1] >= 50
-        # All frames that are left have one curve.
-        assert (seen == seen[:, :1]).all()
-        curve = seen[:, 0][seen[:, 0] > 0]
-        assert len(curve) >= 96 - 24
-    deviation = (heard[heard > 0] - 30).std()
+    curves = change_channels(chunks, generator).numpy() - 30
+    assert (curves == curves[:, :, :1]).all()
+    # Six points of 2.4 dB lie 16 bands apart.
+    assert np.abs(np.diff(curves[..., 0], axis=1)).max() < 5 * np.hypot(2.4, 2.4) / 16
     # A level of 2 dB and points of 2.4 dB, which interpolation flattens.
-    assert 2.4 < deviation < np.hypot(2, 2.4)
+    assert 2.4 < curves.std() < np.hypot(2, 2.4)
+    assert change_channels(torch.zeros(20, 96, 60), generator).min() == 0
 
 
-def test_augmented_silence_stays_silent_or_above(generator):
-    assert augment(torch.zeros(20, 96, 60), generator).min() == 0
+def test_masks_silence_some_bands_and_frames_and_leave_the_rest(generator, rng):
+    chunks = torch.from_numpy(1 + rng.rand(200, 96, 60))
+    masked = mask(chunks, generator)
+    left = masked != 0
+    assert torch.equal(masked[left], chunks[left])
+    bands, frames = left.any(dim=2), left.any(dim=1)
+    assert torch.equal(left, bands[:, :, None] & frames[:, None, :])
+    assert (~bands).sum(dim=1).max() > 12  # two runs of at most an eighth
+    assert (~bands).sum(dim=1).max() <= 24 and (~frames).sum(dim=1).max() == 10
+
+
+def test_augmentations_are_chosen_by_name():
+    assert choose_augmentations(True) == ("crops", "channels", "masks")
+    assert choose_augmentations(False) == choose_augmentations([]) == ()
+    assert choose_augmentations(["masks"]) == ("masks",)
+    # Before anything is loaded.
+    with pytest.raises(ValueError, match="'noise', which is not one of crops, channe"):
+        SingerNetClassifier(augment=("crops", "noise")).fit(["nowhere.wav"] * 2, [0, 1])
 
 
 def test_stretched_bands_are_interpolated(rng):

@@ -6,7 +6,7 @@ import torch
 from joblib import parallel_config
 from numpy.testing import assert_array_equal
 
-from singerlearn.augmentation import stretch_bands
+from singerlearn.augmentation import AUGMENTATIONS, stretch_bands
 from singerlearn.batches import (
     ChunkBatches,
     ChunkDataset,
@@ -109,13 +109,31 @@ def test_random_chunks_are_cut_anywhere_in_their_recording(recordings, rng):
     assert firsts == {0: set(range(11)), 1: {0}, 2: set(range(6))}
 
 
+def epoch(dataset, seed, augment=AUGMENTATIONS):
+    """Return all chunks of the first epoch."""
+    batches = ChunkBatches(dataset, 4, seed=seed, augment=augment)
+    return torch.cat([chunks for chunks, _ in batches])
+
+
 def test_augmented_epochs_repeat_with_their_seed(recordings):
     dataset = ChunkDataset(recordings, [0, 1, 2])
-    first, second, other = (
-        torch.cat([x for x, _ in ChunkBatches(dataset, 4, seed=s, augment=True)])
-        for s in (0, 0, 1)
-    )
+    first, second, other = (epoch(dataset, seed) for seed in (0, 0, 1))
     assert torch.equal(first, second) and not torch.equal(first, other)
+
+
+def test_each_augmentation_can_be_had_alone():
+    rising = np.tile(np.arange(100, 164, dtype="float32"), (96, 1))  # frame by frame
+    dataset = ChunkDataset([Chunks(rising, 8, 8)])
+    whole, crops, channels, masks = (
+        epoch(dataset, 0, augment) for augment in ((), *[[a] for a in AUGMENTATIONS])
+    )
+    firsts = set(range(100, 164, 8))
+    assert set(whole[:, 0, 0].tolist()) == firsts
+    assert (crops == crops[:, :1, :1] + torch.arange(8)).all()
+    assert not set(crops[:, 0, 0].tolist()) <= firsts
+    torch.testing.assert_close(channels - channels[:, :, :1], whole - whole[:, :, :1])
+    assert not torch.equal(channels, whole)
+    assert ((masks == whole) | (masks == 0)).all() and (masks == 0).any()
 
 
 def test_validation_is_one_recording_of_each_singer_who_has_two(rng):
@@ -212,7 +230,7 @@ class Crowd:
 def test_a_crowd_sings_a_share_of_an_epoch(recordings):
     own = ChunkDataset(recordings, [0, 1, 0]).stretched((1.2,), n_singers=2)
     both = own.joined(Crowd(), first_target=4, share=0.75, most=2)
-    batches = ChunkBatches(both, 5, seed=0, augment=False, chunks_per_recording=2)
+    batches = ChunkBatches(both, 5, seed=0, chunks_per_recording=2)
     drawn = {}
     for _ in range(100):
         for chunks, targets in batches:
@@ -243,10 +261,7 @@ def test_partners_of_a_synthetic_singer_sing_another_song(recordings):
 
 def test_what_a_crowd_sings_repeats_with_the_seed(recordings):
     both = ChunkDataset(recordings, [0, 1, 0]).joined(Crowd(), 2, share=0.5)
-    first, second, other = (
-        torch.cat([x for x, _ in ChunkBatches(both, 4, seed=s, augment=True)])
-        for s in (0, 0, 1)
-    )
+    first, second, other = (epoch(both, seed) for seed in (0, 0, 1))
     assert torch.equal(first, second) and not torch.equal(first, other)
 
 
