@@ -2,11 +2,7 @@
 
 import numpy as np
 from scipy.special import softmax
-from sklearn.base import (
-    ClassifierMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-)
+from sklearn.base import ClassifierMixin, TransformerMixin
 from sklearn.utils.validation import _check_sample_weight
 from torch import nn
 
@@ -18,11 +14,7 @@ from singerlearn.training import PAPER, NetOverChunks
 
 
 class SingerNetClassifier(
-    TransferMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    ClassifierMixin,
-    NetOverChunks,
+    TransferMixin, TransformerMixin, ClassifierMixin, NetOverChunks
 ):
     """Names the singer of a recording with the paper's convolutional networks.
 

@@ -5,7 +5,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy.spatial.distance import pdist
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import TransformerMixin
 from sklearn.metrics import roc_auc_score
 from sklearn.utils._param_validation import Interval, StrOptions
 
@@ -24,9 +24,7 @@ from singerlearn.pretrained import PretrainedMixin
 from singerlearn.training import PAPER, NetOverChunks
 
 
-class SingerEmbedder(
-    PretrainedMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetOverChunks
-):
+class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
     """Lays recordings out so that those of one singer lie close, whatever the song.
 
     The classifier's network with a linear output, trained on who sings in which chunk
@@ -442,7 +440,8 @@ class SingerEmbedder(
 
     def _recordings_of(self, validation_singers, names, codes):
         """Return the indices of the validation singers' recordings."""
-        wanted = set(validation_singers)
+        one = isinstance(validation_singers, str)
+        wanted = {validation_singers} if one else set(validation_singers)
         unknown = sorted(wanted.difference(names.tolist()), key=str)
         if unknown:
             raise ValueError(

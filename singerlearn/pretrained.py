@@ -97,6 +97,12 @@ class PretrainedMixin(TransferMixin):
         **about
             What else the card shall say, of numbers, words and lists: on whom it was
             trained, how well it does.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the card cannot be written, or would say something else than it has to;
+            nothing is written then.
         """
         check_is_fitted(self, "net_")
         parameters = self.get_params(deep=False)
@@ -106,6 +112,8 @@ class PretrainedMixin(TransferMixin):
             "shape": [self.n_features_in_, self.chunk_frames_],
             "singerlearn": singerlearn.__version__,
         }
+        if taken := card.keys() & about.keys():
+            raise ValueError(f"the card says {min(taken)!r} itself: give another name")
         save(self.net_.module_, card | about, folder)
 
 
@@ -223,11 +231,22 @@ def save(module, card, folder):
     from safetensors.torch import save_file
 
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(card, indent=1, ensure_ascii=False, default=_plain)
     weights = {name: value.contiguous() for name, value in module.state_dict().items()}
-    save_file(weights, folder / WEIGHTS)
-    text = json.dumps(card, indent=1, ensure_ascii=False)
-    (folder / CARD).write_text(text + "\n", encoding="utf-8")
+    folder.mkdir(parents=True, exist_ok=True)
+    # Both lie there before either takes its place, lest one be left with an old other.
+    unfinished = {name: folder / f"{name}.unfinished" for name in (WEIGHTS, CARD)}
+    save_file(weights, unfinished[WEIGHTS])
+    unfinished[CARD].write_text(text + "\n", encoding="utf-8")
+    for name, path in unfinished.items():
+        path.replace(folder / name)
+
+
+def _plain(value):
+    """Return what numpy holds as Python has it, for a card."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    raise TypeError(f"a card holds numbers, words and lists, not {value!r}")
 
 
 def save_space(pretrained, scalings, offset):

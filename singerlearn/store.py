@@ -64,7 +64,7 @@ class SpectrogramStore:
     Parameters
     ----------
     folder : str or Path
-        Made when it is first written to.
+        Made when it is first written to. A ``~`` at its beginning is your home.
     dtype : {"uint16", "uint8"}, default="uint16"
         The decibels are kept in 65 536 or 256 equal steps over the chunker's `top_db`,
         silence and maximum exactly. For 60 dB the error is at most 0.0005 dB in 2 bytes
@@ -106,6 +106,7 @@ class SpectrogramStore:
     dtype: str = "uint16"
 
     def __post_init__(self):
+        object.__setattr__(self, "folder", os.path.expanduser(self.folder))
         if os.path.isfile(self.folder):
             raise ValueError(
                 f"store={os.fspath(self.folder)!r} is a file; give the path of a "

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -58,7 +58,7 @@ PAPER = dict(
 )
 
 
-class NetOverChunks(BaseEstimator):
+class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
     """What every estimator with a :class:`~singerlearn.nn.SingerNet` inside does alike.
 
     A subclass names its hyper-parameters in its own ``__init__``, prepares targets
@@ -219,6 +219,21 @@ class NetOverChunks(BaseEstimator):
                 raise diverged(net)
         self.net_ = net
         self.history_ = net.history
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the columns that `transform` returns.
+
+        Parameters
+        ----------
+        input_features : Ignored
+            Present by scikit-learn's convention: recordings have no columns.
+
+        Returns
+        -------
+        names : ndarray of str
+            The class's name in small letters, and a number.
+        """
+        return super().get_feature_names_out()
 
     def attention_weights(self, X):
         """Return how much each frame counts in its chunk (paper, equation 1).

@@ -14,7 +14,7 @@ from singerlearn.embedder import SingerEmbedder
 from singerlearn.features import HandcraftedFeatures
 from singerlearn.features.transformer import RecordingTransformer
 from singerlearn.labels import encode_singers
-from singerlearn.pretrained import SHIPPED, load_space, save_space
+from singerlearn.pretrained import ENCODERS, SHIPPED, load_space, save_space
 from singerlearn.store import SpectrogramStore
 
 # Recordings whose spectrograms, and hidden layers of thousands of numbers a chunk, are
@@ -163,7 +163,10 @@ class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
         alike = ("sampling_rate", "n_fft", "hop_length", "hop_frames")
         frames = {k: v for k, v in chunker.get_params().items() if k in alike}
         clipper = HandcraftedFeatures(
-            clip_frames=chunker.chunk_frames, n_jobs=self.n_jobs, **frames
+            clip_frames=chunker.chunk_frames,
+            normalize=True,
+            n_jobs=self.n_jobs,
+            **frames,
         )
         chunker.set_params(store=self.store, n_jobs=self.n_jobs)
         return encoder, chunker, clipper
@@ -195,10 +198,17 @@ def learn_space(
     Raises
     ------
     FileNotFoundError, ValueError
-        If a recording cannot be used, if there is no such encoder, if lengths disagree,
-        or if a singer has one recording only.
+        If a recording cannot be used, if there is no such encoder or it is that of the
+        library, if lengths disagree, or if a singer has one recording only.
     """
+    if pretrained in ENCODERS:
+        raise ValueError(
+            f"{pretrained!r} comes with the library, and so does its space; keep a "
+            "copy of the encoder to learn another: "
+            "SingerEmbedder.from_pretrained().save_pretrained(folder)"
+        )
     voices = VoiceFeatures(pretrained, whiten=False, device=device, n_jobs=n_jobs)
+    recordings = voices._check(recordings)
     names, codes = encode_singers(singers, len(recordings))
     n_recordings = np.bincount(codes)
     if n_recordings.min() < 2:
@@ -218,7 +228,8 @@ def learn_space(
     beside = make_column_transformer(
         (StandardScaler(), is_clip), (make_pipeline(StandardScaler(), main), ~is_clip)
     )
-    space = make_pipeline(beside, PLDA()).fit(features, whose)
+    space = make_pipeline(beside, PLDA()).set_output(transform="default")
+    space.fit(features, whose)
     # All its steps are linear: what they do to nothing, and to each feature alone.
     offset = space.transform(np.zeros((1, len(is_clip))))[0]
     save_space(pretrained, space.transform(np.eye(len(is_clip))) - offset, offset)

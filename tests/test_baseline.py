@@ -208,10 +208,10 @@ def test_what_does_not_fit_together_is_refused(clips):
         ClipClassifier().fit(X, y[:-1])
     with pytest.raises(ValueError, match=r"sample_weight.shape == \(1,\)"):
         ClipClassifier().fit(X, y, sample_weight=[1.0])
-    with pytest.raises(
-        ValueError, match="number of classes has to be greater than one"
-    ):
+    with pytest.raises(ValueError, match="y holds 'Ann' only"):
         ClipClassifier().fit(X, np.repeat("Ann", len(X)))
+    with pytest.raises(ValueError, match="Negative values in data .*sample_weight"):
+        ClipClassifier().fit(X, y, sample_weight=-np.ones(len(X)))
     with pytest.raises(
         ValueError, match="KNeighborsClassifier doesn't support sample_w"
     ):

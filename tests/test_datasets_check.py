@@ -53,6 +53,17 @@ def test_every_fault_is_found_and_named(root, n_jobs):
     assert f"recording 3 ({data.recordings[3]!r})" in details[8]
 
 
+def test_offsets_and_integers_that_became_floats_are_found(rng):
+    noise = 0.1 * rng.randn(30_000)
+    shifted, integers = 0.05 + noise, 32768 * noise
+    report = check_dataset([noise, shifted, integers, (integers.astype("int16"), RATE)])
+    assert [fault[:2] for fault in report.faults] == [(1, "offset"), (2, "scale")]
+    offset, scale = (fault.detail for fault in report.faults)
+    assert "instead of 0, their deviation is 0.0993: subtract their mean" in offset
+    assert "divide what were 16-bit integers by 32768" in scale
+    assert not check_dataset([shifted], max_offset=0.6).faults
+
+
 def test_numbers_are_those_of_the_samples(root):
     report = check_dataset(load_folder(root))
     y, _ = sf.read(root / "ann" / "5 clipped.wav")

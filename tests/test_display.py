@@ -8,7 +8,10 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline
 
+from singerlearn import MelChunker, SingerNetClassifier
 from singerlearn.chunks import Chunks
 from singerlearn.display import (
     AttentionDisplay,
@@ -121,6 +124,22 @@ def test_curves_of_an_estimator():
     assert list(TrainingCurveDisplay.from_estimator(fitted).curves) == ["Net"]
     named = TrainingCurveDisplay.from_estimator(fitted, name="shallow")
     assert list(named.curves) == ["shallow"]
+
+
+def test_curves_of_what_holds_an_estimator(singers):
+    recordings, y = singers.recordings[:8], singers.singers[:8]
+    net = SingerNetClassifier(
+        filters=(4, 8), max_epochs=2, chunks_per_recording=1, device="cpu", verbose=0
+    )
+    model = Pipeline([("chunks", MelChunker()), ("net", net)])
+    with pytest.raises(NotFittedError, match="SingerNetClassifier"):
+        TrainingCurveDisplay.from_estimator(model)
+    search = GridSearchCV(model, {"net__dropout": [0.1]}, cv=2).fit(recordings, y)
+    for holder in (search, search.best_estimator_):
+        ((name, curve),) = TrainingCurveDisplay.from_estimator(holder).curves.items()
+        assert name == "SingerNetClassifier"
+        history = search.best_estimator_["net"].history_
+        assert_array_equal(curve.train_loss, history[:, "train_loss"])
 
 
 def test_curves_of_a_real_training(rng):

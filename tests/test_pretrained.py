@@ -47,6 +47,24 @@ def test_an_embedder_that_was_kept_embeds_as_before(kept, chunked, singers):
     assert card["parameters"]["filters"] == [4, 8] and card["shape"] == [96, 256]
 
 
+def test_a_card_that_cannot_be_written_leaves_what_was_there(kept, tmp_path):
+    embedder, folder = kept
+    copytree(folder, tmp_path / "encoder")
+    before = {f.name: f.read_bytes() for f in folder.iterdir()}
+    for about, error in (
+        ({"accuracy": {1, 2}}, "a card holds numbers, words and lists, not {1, 2}"),
+        ({"shape": "big"}, "the card says 'shape' itself"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=error):
+            embedder.save_pretrained(tmp_path / "encoder", **about)
+    assert before == {f.name: f.read_bytes() for f in (tmp_path / "encoder").iterdir()}
+    embedder.save_pretrained(
+        tmp_path / "encoder", accuracy=np.float32(0.5), singers=np.array(["Ann"])
+    )
+    card = read_card(tmp_path / "encoder")
+    assert (card["accuracy"], card["singers"]) == (0.5, ["Ann"])
+
+
 def test_fit_goes_on_from_there_and_so_do_clones(kept, chunked, singers):
     embedder, folder = kept
     start = SingerEmbedder.from_pretrained(

@@ -44,7 +44,7 @@ def encoder(tmp_path_factory, singers, chunked):
 def test_clips_and_hidden_layer_stand_side_by_side(encoder, singers):
     voices = VoiceFeatures(encoder, whiten=False, device="cpu")
     features = voices.transform(singers.recordings[:2])
-    clips = HandcraftedFeatures().transform(singers.recordings[:2])
+    clips = HandcraftedFeatures(normalize=True).transform(singers.recordings[:2])
     embedder = SingerEmbedder.from_pretrained(encoder, device="cpu", layer="hidden")
     hidden = embedder.transform_chunks(singers.recordings[:2])
     for own, left, right in zip(features, clips, hidden, strict=True):
@@ -54,6 +54,14 @@ def test_clips_and_hidden_layer_stand_side_by_side(encoder, singers):
     assert len(names) == features[0].shape[1]
     assert names[[0, 55]].tolist() == ["chroma00_mean", "flux_std"]
     assert names[56].startswith("singerembedder")
+
+
+def test_a_microphone_s_gain_changes_nothing(singers):
+    voices = VoiceFeatures(device="cpu")
+    (plain,) = voices.transform(singers.recordings[:1])
+    for gain in (0.01, 32768.0):
+        (louder,) = voices.transform([gain * singers.recordings[0]])
+        assert_allclose(louder, plain, atol=2e-3)
 
 
 def test_its_space_is_that_of_plda(encoder, singers):
@@ -107,7 +115,9 @@ def test_the_front_end_is_the_encoder_s(tmp_path, singers):
     X, y = singers.recordings[:6], singers.singers[:6]
     embedder.fit(X, y).save_pretrained(tmp_path)
     (features,) = VoiceFeatures(tmp_path, whiten=False, device="cpu").transform(X[:1])
-    clips = HandcraftedFeatures(sampling_rate=16000, hop_length=256, clip_frames=200)
+    clips = HandcraftedFeatures(
+        sampling_rate=16000, hop_length=256, clip_frames=200, normalize=True
+    )
     assert_array_equal(features[:, :56], clips.transform(X[:1])[0])
 
 
@@ -153,6 +163,11 @@ def test_an_encoder_of_chunks_of_unknown_make_is_refused(tmp_path, singers, chun
     embedder.fit(bare, singers.singers).save_pretrained(tmp_path)
     with pytest.raises(ValueError, match="do not say how they were made"):
         VoiceFeatures(tmp_path, whiten=False).transform(singers.recordings)
+
+
+def test_the_space_of_the_library_s_encoder_stays_as_it_is(singers):
+    with pytest.raises(ValueError, match="comes with the library.*keep a copy"):
+        learn_space(SHIPPED, singers.recordings, singers.singers)
 
 
 def test_a_space_needs_singers_with_two_recordings(encoder, singers, tmp_path):

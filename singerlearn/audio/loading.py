@@ -14,6 +14,9 @@ from singerlearn.audio.recordings import check_kind, naming_path
 # silence, a constant offset, or the rounding of either.
 _AUDIBLE = 2.0**-23
 
+# What a sampling rate is never below or beyond, in Hz: kHz, or samples, by mistake.
+_RATES = 1e3, 1e6
+
 # Beyond any scale of samples; float32 would overflow in the power spectrum.
 _ABSURD = 1e10
 
@@ -71,17 +74,20 @@ def mono_blocks(recording, sampling_rate):
             f"the waveform has shape {np.shape(recording)} and no rate; pass one of "
             "shape (n_samples,), or (waveform, sampling_rate) if it has channels"
         )
-    waveform = np.asarray(recording)
+    try:
+        waveform = np.asarray(recording)
+    except (TypeError, RuntimeError) as error:  # a tensor on a GPU, or with a gradient
+        raise ValueError(f"the waveform cannot become a numpy array: {error}") from None
     return [(_as_mono(waveform), sampling_rate)] if waveform.size else []
 
 
 def _check_rate(sampling_rate):
     if isinstance(sampling_rate, bool) or not (
-        isinstance(sampling_rate, Real) and 0 < sampling_rate < np.inf
+        isinstance(sampling_rate, Real) and _RATES[0] <= sampling_rate <= _RATES[1]
     ):
         raise ValueError(
-            f"sampling_rate={sampling_rate!r} must be a positive number of samples a "
-            "second, such as 22050"
+            f"sampling_rate={sampling_rate!r} must be samples a second, from "
+            "{:,.0f} to {:,.0f}, such as 22050".format(*_RATES)
         )
 
 

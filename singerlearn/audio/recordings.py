@@ -6,6 +6,9 @@ from numbers import Real
 
 import numpy as np
 
+# Rows as short are not waveforms, but the samples of so many channels.
+_MOST_CHANNELS = 16
+
 
 def check_recordings(X):
     """Return X as a list of recordings, or say what X should have been.
@@ -64,6 +67,11 @@ def _list_rows(X):
             f"X is an array of shape {X.shape} and dtype {X.dtype}; it must be a list "
             "(or a 1-D array, or one column of a table) with one path or waveform a "
             "recording, or a 2-D array of numbers with one waveform a row"
+        )
+    if is_numeric and X.shape[1] <= _MOST_CHANNELS < len(X):
+        raise ValueError(
+            f"X is one waveform of {X.shape[1]} channels; wrap it in a list, with its "
+            "rate: [(waveform, sampling_rate)]"
         )
     return list(X)
 

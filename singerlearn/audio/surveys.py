@@ -25,6 +25,8 @@ class Survey:
         averaged: what clips in one channel of two is not counted.
     peak : float
         The largest magnitude; full scale is 1.
+    offset, deviation : float
+        Mean of the samples, and their standard deviation.
     is_silent : bool
         Whether there is nothing to hear, so that `load` refuses the recording.
     fingerprint : str
@@ -36,6 +38,8 @@ class Survey:
     n_samples: int
     n_clipped: int
     peak: float
+    offset: float
+    deviation: float
     is_silent: bool
     fingerprint: str
 
@@ -78,17 +82,24 @@ def survey(recording, sampling_rate=22050):
         digest = hashlib.sha256()
         n_samples = n_clipped = 0
         extremes = []
+        total = energy = 0.0
         for block, rate in mono_blocks(recording, sampling_rate):
             digest.update(block + 0.0)  # -0.0 becomes 0.0, which has other bytes
             n_samples += len(block)
             n_clipped += int(np.count_nonzero(np.abs(block) >= _FULL_SCALE))
             extremes += [block.min(), block.max()]
+            total += block.sum(dtype=float)
+            energy += np.square(block, dtype=float).sum()
             own_rate = float(rate)
+        silent = is_silent(extremes)  # and refuses what has no mean
+        offset = float(total / n_samples)
         return Survey(
-            is_silent=is_silent(extremes),
+            is_silent=silent,
             sampling_rate=own_rate,
             n_samples=n_samples,
             n_clipped=n_clipped,
             peak=float(np.max(np.abs(extremes))),
+            offset=offset,
+            deviation=float(max(energy / n_samples - offset**2, 0.0) ** 0.5),
             fingerprint=f"{own_rate} {digest.hexdigest()}",
         )

@@ -23,7 +23,10 @@ class ClipClassifier(ClassifierMixin, OverClips):
     ----------
     estimator : classifier, default=None
         Any scikit-learn classifier; cloned before it is fitted. None stands for
-        standardised features and an SVM with an RBF kernel and C=10.
+        standardised features and an SVM with an RBF kernel and C=10. One that splits
+        what it learns from (a search, a calibration) splits clips, and hears the same
+        recording on both sides: search around the ClipClassifier, over
+        ``estimator__C`` say, where recordings are split.
 
     Attributes
     ----------
@@ -77,16 +80,19 @@ class ClipClassifier(ClassifierMixin, OverClips):
         Raises
         ------
         ValueError
-            If a recording's clips cannot be used (it is named), if lengths disagree,
-            or if the inner classifier takes no weights but some are given.
+            If a recording's clips cannot be used (it is named), if lengths disagree, if
+            there is one singer only, or if the inner classifier takes no weights but
+            some are given.
         """
         clips, n_clips = stack_clips(X)
-        names, codes = encode_singers(y, len(n_clips), at_least=1)
+        names, codes = encode_singers(y, len(n_clips))
         y = names[codes]
         estimator = _svm() if self.estimator is None else clone(self.estimator)
         weights = {}
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, n_clips)
+            sample_weight = _check_sample_weight(
+                sample_weight, n_clips, ensure_non_negative=True
+            )
             weights = _weights_for(estimator, np.repeat(sample_weight, n_clips))
         # Metadata routing, where it is on, would refuse weights sent to steps by name.
         with config_context(enable_metadata_routing=False):

@@ -9,7 +9,12 @@ from tqdm.auto import tqdm
 
 from singerlearn.audio import check_recordings, describe, naming, survey
 
-KINDS = ("unreadable", "silent", "too short", "clipped", "duplicate")
+KINDS = (
+    "unreadable", "silent", "too short", "scale", "clipped", "offset", "duplicate",
+)  # fmt: skip
+
+# Floats go a little beyond full scale, where nothing is lost, but never so far.
+OFF_SCALE = 100
 
 
 class Fault(NamedTuple):
@@ -31,8 +36,9 @@ class DatasetReport:
     faults : list of Fault
         ``(index, kind, detail)``, in the order of the recordings; of a recording that
         is unreadable or silent only that. The kinds are ``"unreadable"``,
-        ``"silent"``, ``"too short"``, ``"clipped"`` and ``"duplicate"``: the same
-        audio as an earlier recording.
+        ``"silent"``, ``"too short"``, ``"scale"``: integers that have become floats
+        without being brought to [-1, 1], ``"clipped"``, ``"offset"``: the samples do
+        not lie around 0, and ``"duplicate"``: the same audio as an earlier recording.
     duration, sampling_rate, peak, clipped : ndarray of shape (n_recordings,)
         Seconds, Hz, the largest magnitude (full scale is 1) and the share of samples
         at full scale; NaN where a recording is unreadable.
@@ -97,7 +103,9 @@ class DatasetReport:
         return "\n".join(lines)
 
 
-def check_dataset(data, *, min_duration=1.0, max_clipped=0.001, n_jobs=None):
+def check_dataset(
+    data, *, min_duration=1.0, max_clipped=0.001, max_offset=0.1, n_jobs=None
+):
     """Read every recording and report what is wrong with some.
 
     Each is decoded once and none is kept. What takes longer than a few seconds shows
@@ -112,6 +120,9 @@ def check_dataset(data, *, min_duration=1.0, max_clipped=0.001, n_jobs=None):
         In seconds; what lasts less is too short.
     max_clipped : float, default=0.001
         Share of samples at full scale; with more a recording is clipped.
+    max_offset : float, default=0.1
+        Mean of the samples, as a share of their standard deviation; what lies further
+        from 0 has an offset, which the lowest bands and hand-crafted features hear.
     n_jobs : int or None, default=None
         Recordings read at once, in threads.
 
@@ -151,7 +162,7 @@ def check_dataset(data, *, min_duration=1.0, max_clipped=0.001, n_jobs=None):
     for index, survey_ in enumerate(found):
         faults += [
             Fault(index, kind, detail)
-            for kind, detail in _faults(survey_, min_duration, max_clipped)
+            for kind, detail in _faults(survey_, min_duration, max_clipped, max_offset)
         ]
         if isinstance(survey_, str) or survey_.is_silent:
             continue
@@ -174,7 +185,7 @@ def check_dataset(data, *, min_duration=1.0, max_clipped=0.001, n_jobs=None):
     )
 
 
-def _faults(found, min_duration, max_clipped):
+def _faults(found, min_duration, max_clipped, max_offset):
     """Iterate over kind and detail of what is wrong with one recording by itself."""
     if isinstance(found, str):
         yield "unreadable", found
@@ -184,8 +195,20 @@ def _faults(found, min_duration, max_clipped):
         if found.duration < min_duration:
             yield "too short", f"{found.duration:.2f} s, under {min_duration:g} s"
         clipped = found.n_clipped / found.n_samples
-        if clipped > max_clipped:
+        if found.peak > OFF_SCALE:
+            yield (
+                "scale",
+                f"peak {found.peak:.3g}, where full scale is 1: divide what were "
+                "16-bit integers by 32768",
+            )
+        elif clipped > max_clipped:
             yield (
                 "clipped",
                 f"{clipped:.2%} of the samples at full scale, peak {found.peak:.3g}",
+            )
+        if abs(found.offset) > max_offset * found.deviation:
+            yield (
+                "offset",
+                f"samples lie around {found.offset:.3g} instead of 0, their deviation "
+                f"is {found.deviation:.3g}: subtract their mean",
             )

@@ -66,8 +66,9 @@ class TrainingCurveDisplay:
 
         Parameters
         ----------
-        estimator : SingerNetClassifier
-            Anything with a ``history_``.
+        estimator : SingerNetClassifier, SingerEmbedder, Pipeline or search
+            Anything with a ``history_``; a pipeline that ends with it, or a search
+            whose best estimator is one.
         name : str, default=None
             What the model is called in the picture; None stands for its class.
 
@@ -75,8 +76,16 @@ class TrainingCurveDisplay:
         -------
         display : TrainingCurveDisplay
         """
+        from sklearn.pipeline import Pipeline
         from sklearn.utils.validation import check_is_fitted
 
+        while not hasattr(estimator, "history_"):
+            if hasattr(estimator, "best_estimator_"):
+                estimator = estimator.best_estimator_
+            elif isinstance(estimator, Pipeline):
+                estimator = estimator[-1]
+            else:
+                break
         check_is_fitted(estimator, "history_")
         return cls.from_history({name or type(estimator).__name__: estimator.history_})
 

@@ -39,6 +39,10 @@ class HandcraftedFeatures(RecordingTransformer, auto_wrap_output_keys=None):
         Length of a clip, in frames (5.94 s at 22 050 Hz, hop 512).
     hop_frames : int, default=51
         Step between clips, in frames (1.19 s).
+    normalize : bool, default=False
+        Whether recordings are brought to one level first, and offsets from zero taken
+        away: chroma, MFCC and flux follow the level, which may be the microphone's. Not
+        so by default, as the paper says nothing of it.
     aggregation : {"none", "average"}, default="none"
         "none" gives every clip's features; "average" their mean over the recording, a
         table of one row a recording for any scikit-learn estimator.
@@ -69,6 +73,7 @@ class HandcraftedFeatures(RecordingTransformer, auto_wrap_output_keys=None):
         "n_fft": WINDOW,
         "n_mfcc": [Interval(Integral, 1, 128, closed="both")],
         "clip_frames": COUNT,
+        "normalize": ["boolean"],
         "aggregation": [StrOptions({"none", "average"})],
     }
 
@@ -81,6 +86,7 @@ class HandcraftedFeatures(RecordingTransformer, auto_wrap_output_keys=None):
         n_mfcc=13,
         clip_frames=256,
         hop_frames=51,
+        normalize=False,
         aggregation="none",
         n_jobs=None,
     ):
@@ -90,6 +96,7 @@ class HandcraftedFeatures(RecordingTransformer, auto_wrap_output_keys=None):
         self.n_mfcc = n_mfcc
         self.clip_frames = clip_frames
         self.hop_frames = hop_frames
+        self.normalize = normalize
         self.aggregation = aggregation
         self.n_jobs = n_jobs
 
@@ -148,8 +155,9 @@ class HandcraftedFeatures(RecordingTransformer, auto_wrap_output_keys=None):
         )
 
     def _transform_recording(self, recording):
+        y = load(recording, self.sampling_rate)
         frames = frame_features(
-            load(recording, self.sampling_rate),
+            _normalized(y) if self.normalize else y,
             sampling_rate=self.sampling_rate,
             n_fft=self.n_fft,
             hop_length=self.hop_length,
@@ -162,3 +170,9 @@ class HandcraftedFeatures(RecordingTransformer, auto_wrap_output_keys=None):
                 for clip in Chunks(frames, clip_frames, self.hop_frames)
             ]
         )
+
+
+def _normalized(y):
+    """Bring a waveform to a mean of 0 and a root mean square of 0.1."""
+    y = y - float(y.mean(dtype=float))
+    return y * float(0.1 * len(y) ** 0.5 / np.linalg.norm(y))

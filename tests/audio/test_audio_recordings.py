@@ -46,6 +46,7 @@ def test_lists_of_recordings_pass_as_they_are(tone):
         (17, "got int"),
         ({"a.wav": 1}, "got dict"),
         ((path for path in ["a.wav"]), r"got generator; .* list\(X\)"),
+        (np.zeros((2000, 2)), r"one waveform of 2 channels; wrap it in a list"),
         (np.zeros((2, 3, 4)), r"shape \(2, 3, 4\)"),
         (pd.DataFrame({"path": ["a"], "singer": ["b"]}), "one column of a table"),
         ([[0.1, 0.2], [0.3]], "recording 0: got a list"),

@@ -13,6 +13,9 @@ def test_a_survey_counts_what_is_there(rng):
     assert found.n_samples == 100_000 and found.duration == 6.25
     assert found.n_clipped == np.sum(np.abs(y) >= 0.999) > 1000
     assert found.peak == 1.0 and not found.is_silent
+    shifted = survey((y + 0.25, 16000))
+    assert shifted.offset == pytest.approx(np.mean(y) + 0.25, rel=1e-6)
+    assert shifted.deviation == pytest.approx(np.std(y), rel=1e-6)
     assert survey(np.full(50, 0.5)).is_silent
     # Averaged with a channel that is silent, nothing is at full scale.
     averaged = survey((np.stack([y, 0 * y]), 16000))

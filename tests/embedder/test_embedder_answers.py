@@ -3,10 +3,12 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile as sf
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.compose import ColumnTransformer
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -142,6 +144,20 @@ def test_dimensions_are_named_columns(fitted, voices):
     frame = table.transform(voices[0])
     assert list(frame.columns) == fitted.get_feature_names_out().tolist()
     assert_allclose(frame.to_numpy(), fitted.transform(voices[0]))
+
+
+def test_a_column_of_recordings_is_embedded_beside_others(raw):
+    X, y = raw
+    data = pd.DataFrame({"recording": X, "year": [1995, 1996, 2004, 2005]})
+    embedder = SingerEmbedder(
+        2, filters=(4, 8), synthetic_singers=0, max_epochs=1, device="cpu", verbose=0
+    )
+    beside = ColumnTransformer(
+        [("voice", embedder, "recording")], remainder="passthrough"
+    ).set_output(transform="pandas")
+    assert beside.fit_transform(data, y).columns.tolist() == [
+        "voice__singerembedder0", "voice__singerembedder1", "remainder__year",
+    ]  # fmt: skip
 
 
 def test_attention_over_a_chunk_can_be_seen(fitted, voices):

@@ -23,6 +23,7 @@ ONE_OF_C = list("aaaabbbb") + ["c"]
         (list("aaaa"), {}, "y holds 4 labels for 9 recordings"),
         (np.linspace(0, 1, 9), {}, "continuous; y has 0.125 for recording 1"),
         (list("aabbccdde"), {"validation_singers": ["z"]}, "names 'z', not in y"),
+        (list("aabbccdde"), {"validation_singers": "zoe"}, "names 'zoe', not in y"),
         (list("aabbccdde"), {"validation_singers": [None, "a"]}, "names None, not in"),
         (np.arange(9) // 2, {"validation_singers": ["1", "2"]}, "names '1', '2', not"),
         (list("aabbccdde"), {"validation_singers": list("abcde")}, "5 of 5 singers"),

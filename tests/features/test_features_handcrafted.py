@@ -76,6 +76,17 @@ def test_clips_pool_the_frames_of_each_chunk(voices):
         assert_allclose(clip, expected, rtol=1e-12)
 
 
+def test_normalized_recordings_have_one_level_and_no_offset(voices):
+    y = voices[1].astype(float)
+    at_rest = y - y.mean()
+    (expected,) = HandcraftedFeatures().transform([0.1 * at_rest / at_rest.std()])
+    scale = expected.max(axis=0)
+    features = HandcraftedFeatures(normalize=True)
+    for other in (y, 30 * y, y + 0.2, 32768 * y):
+        (found,) = features.transform([other])
+        assert_allclose(found / scale, expected / scale, atol=1e-3)
+
+
 # 10 ms, one window, just under and just over a clip.
 @pytest.mark.parametrize("n_samples", [220, 2048, 512 * 255 - 1, 512 * 255])
 def test_a_recording_under_a_clip_is_pooled_over_the_frames_it_has(n_samples, rng):

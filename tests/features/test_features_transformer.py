@@ -120,7 +120,7 @@ def test_what_is_no_list_of_recordings_is_refused(transformer, method, X, messag
 
 
 BAD_VALUES = {
-    "sampling_rate": [0, -1, "22050", None, np.inf],
+    "sampling_rate": [0, -1, 22.05, "22050", None, np.inf],
     "n_fft": [1, 2048.0],
     "hop_length": [0, "512"],
     "n_mels": [-1, 0],
@@ -131,6 +131,7 @@ BAD_VALUES = {
     "chunk_frames": [0, 256.5],
     "clip_frames": [0],
     "hop_frames": [0, -51, None],
+    "normalize": [None, "rms"],
     "n_mfcc": [0, 129],
     "aggregation": ["mean", None],
     "store": [5, True],

@@ -296,6 +296,13 @@ def test_a_store_is_a_parameter_like_any_other(chunker, folder):
     assert not folder.exists()
 
 
+def test_a_tilde_is_the_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert SpectrogramStore("~/kept").folder == str(tmp_path / "kept")
+    assert SpectrogramStore(tmp_path).folder == str(tmp_path)
+
+
 @pytest.mark.parametrize("method", ["fit", "transform"])
 def test_a_file_is_no_store(method, tmp_path):
     file = tmp_path / "a.wav"
