@@ -254,8 +254,8 @@ def log_cqt(
     return decibels(np.square(np.abs(transform[:, :n_frames])), top_db)
 
 
-def frame_features(y, *, sampling_rate, n_fft, hop_length, n_mfcc):
-    """Chroma, MFCC, spectral centroid, roll-off and flux of each frame.
+def frame_features(y, *, sampling_rate, n_fft, hop_length, n_mfcc, chroma=True):
+    """Chroma, if wanted, MFCC, spectral centroid, roll-off and flux of each frame.
 
     Parameters
     ----------
@@ -267,10 +267,12 @@ def frame_features(y, *, sampling_rate, n_fft, hop_length, n_mfcc):
         Samples in a frame, and between frames.
     n_mfcc : int
         Mel-frequency cepstral coefficients.
+    chroma : bool, default=True
+        Whether the 12 of chroma come first.
 
     Returns
     -------
-    features : ndarray of shape (12 + n_mfcc + 3, n_frames)
+    features : ndarray of shape (12 + n_mfcc + 3, n_frames), or 12 fewer
         In this order, with centroid and roll-off in Hz; 0 where a frame is silent.
     """
     from librosa import power_to_db
@@ -283,15 +285,16 @@ def frame_features(y, *, sampling_rate, n_fft, hop_length, n_mfcc):
     )
 
     bins = {"sr": sampling_rate, "n_fft": n_fft}
-    chroma, mel, shape = [], [], []
+    pitch_classes, mel, shape = [], [], []
     previous = None
     # Blocks keep hours in bounded memory; each is long enough to pay for its filters.
     for block in spectra(y, n_fft=n_fft, hop_length=hop_length, block_frames=1024):
         magnitude = np.abs(block).T  # (n_bins, n_frames)
         power = np.square(magnitude)
-        # Estimated, the tuning would take most of the time, and the same note could
-        # fall into another bin in the next recording.
-        chroma.append(chroma_stft(S=power, tuning=0.0, **bins))
+        if chroma:
+            # Estimated, the tuning would take most of the time, and the same note could
+            # fall into another bin in the next recording.
+            pitch_classes.append(chroma_stft(S=power, tuning=0.0, **bins))
         mel.append(melspectrogram(S=power, **bins))
         if previous is None:
             previous = magnitude[:, :1]  # nothing rises in the first frame
@@ -308,7 +311,10 @@ def frame_features(y, *, sampling_rate, n_fft, hop_length, n_mfcc):
         )
     # Of the whole recording at once: its floor lies 80 dB under the loudest frame.
     cepstrum = mfcc(S=power_to_db(np.hstack(mel)), n_mfcc=n_mfcc)
-    return np.vstack([np.hstack(chroma), cepstrum, np.hstack(shape)]).astype(float)
+    parts = [cepstrum, np.hstack(shape)]
+    if chroma:
+        parts.insert(0, np.hstack(pitch_classes))
+    return np.vstack(parts).astype(float)
 
 
 def decibels(power, top_db):

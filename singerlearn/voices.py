@@ -25,21 +25,25 @@ AT_ONCE = 16
 class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
     """Recordings to what tells voices apart in each chunk, whatever is sung.
 
-    Hand-crafted features and a pretrained encoder's hidden layer stand side by side,
-    seen in a space that was learned from singers in many songs: there everything varies
-    equally, and independently, while a singer goes on to other songs (within-class
-    covariance normalisation). The space that comes with the library has been learned
-    from synthetic singers, as its encoder has, so that no recording is needed to
-    compare voices, and few are enough to name them. There is nothing to fit.
+    Hand-crafted features and what a pretrained encoder makes of the same chunk stand
+    side by side. The former are those of :class:`HandcraftedFeatures` without chroma,
+    which tells the notes, and of recordings brought to one level, which tells the
+    microphone. By default they are seen in a space that was learned from singers in
+    many songs: there everything varies equally, and independently, while a singer goes
+    on to other songs (within-class covariance normalisation). The space that comes with
+    the library has been learned from synthetic singers, as its encoder has, so that no
+    recording is needed to compare voices. There is nothing to fit.
 
     Parameters
     ----------
     pretrained : str or Path, default="synthetic-singers"
         The encoder, as for :meth:`SingerEmbedder.from_pretrained`.
     whiten : bool, default=True
-        Whether the features are seen in the learned space, which
-        :func:`~singerlearn.voices.learn_space` has kept beside the encoder; else they
-        stay as they are.
+        Whether the encoder's hidden layer is taken and the features are seen in the
+        learned space, which :func:`~singerlearn.voices.learn_space` has kept beside the
+        encoder: to compare voices. Else the encoder's output is taken and features stay
+        as they are, for a classifier that learns what varies by itself, such as
+        discriminant analysis with shrunken covariances: to name known singers.
     store : path or SpectrogramStore, default=None
         Keeps spectrograms, as for :class:`MelChunker`.
     device : str, default="auto"
@@ -66,11 +70,11 @@ class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
     >>> from singerlearn import ClipClassifier, VoiceFeatures
     >>> from singerlearn.datasets import make_singers
     >>> X, y = make_singers(n_singers=2, n_songs=2, random_state=0, return_X_y=True)
-    >>> voices = VoiceFeatures()
-    >>> voices.transform(X)[0].shape
-    (4, 156)
-    >>> names = LinearDiscriminantAnalysis(solver="eigen", shrinkage=0.5)
-    >>> model = make_pipeline(voices, ClipClassifier(names)).fit(X, y)
+    >>> VoiceFeatures().transform(X)[0].shape
+    (4, 132)
+    >>> names = LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto")
+    >>> model = make_pipeline(VoiceFeatures(whiten=False), ClipClassifier(names))
+    >>> model = model.fit(X, y)
     >>> model.predict(X).tolist()
     ['singer01', 'singer01', 'singer02', 'singer02']
     """
@@ -113,20 +117,13 @@ class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
             or if there is no such encoder, or no space beside it.
         """
         recordings = self._check(X)
-        space = load_space(self.pretrained) if self.whiten else None
-        encoder, chunker, clipper = self._parts()
-        clips = clipper.transform(recordings)
-        features = []
-        for first in range(0, len(recordings), AT_ONCE):
-            some = slice(first, first + AT_ONCE)
-            hidden = encoder.transform_chunks(chunker.transform(recordings[some]))
-            for pair in zip(clips[some], hidden, strict=True):
-                chunks = np.hstack(pair)
-                if space is not None:
-                    scalings, offset = space
-                    chunks = chunks @ scalings + offset
-                features.append(chunks)
-        return features
+        if not self.whiten:
+            return list(self._side_by_side(recordings, "output"))
+        scalings, offset = load_space(self.pretrained)
+        return [
+            chunks @ scalings + offset
+            for chunks in self._side_by_side(recordings, "hidden")
+        ]
 
     def get_feature_names_out(self, input_features=None):
         """Names of the features: of the space's dimensions, or of what is in it.
@@ -145,14 +142,23 @@ class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
         if self.whiten:
             n_dimensions = len(load_space(self.pretrained)[1])
             return np.array([f"voice{i:03}" for i in range(n_dimensions)], dtype=object)
-        encoder, _, clipper = self._parts()
+        encoder, _, clipper = self._parts("output")
         parts = [part.get_feature_names_out() for part in (clipper, encoder)]
         return np.concatenate(parts)
 
-    def _parts(self):
+    def _side_by_side(self, recordings, layer):
+        """Yield the features of each recording's chunks as they are."""
+        encoder, chunker, clipper = self._parts(layer)
+        clips = clipper.transform(recordings)
+        for first in range(0, len(recordings), AT_ONCE):
+            some = slice(first, first + AT_ONCE)
+            heard = encoder.transform_chunks(chunker.transform(recordings[some]))
+            yield from map(np.hstack, zip(clips[some], heard, strict=True))
+
+    def _parts(self, layer):
         """Return the encoder, its chunker, and what makes clips of the same chunks."""
         encoder = SingerEmbedder.from_pretrained(
-            self.pretrained, device=self.device, layer="hidden"
+            self.pretrained, device=self.device, layer=layer
         )
         chunker = encoder.chunker
         if chunker is None:
@@ -164,6 +170,7 @@ class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
         frames = {k: v for k, v in chunker.get_params().items() if k in alike}
         clipper = HandcraftedFeatures(
             clip_frames=chunker.chunk_frames,
+            chroma=False,
             normalize=True,
             n_jobs=self.n_jobs,
             **frames,
@@ -207,7 +214,7 @@ def learn_space(
             "copy of the encoder to learn another: "
             "SingerEmbedder.from_pretrained().save_pretrained(folder)"
         )
-    voices = VoiceFeatures(pretrained, whiten=False, device=device, n_jobs=n_jobs)
+    voices = VoiceFeatures(pretrained, device=device, n_jobs=n_jobs)
     recordings = voices._check(recordings)
     names, codes = encode_singers(singers, len(recordings))
     n_recordings = np.bincount(codes)
@@ -217,11 +224,11 @@ def learn_space(
             "does not tell what changes from one to the next: give more of each "
             "singer, or leave the singer out"
         )
-    features = voices.transform(recordings)
+    features = list(voices._side_by_side(recordings, "hidden"))
     whose = np.repeat(names[codes], [len(chunks) for chunks in features])
-    clips = HandcraftedFeatures().get_feature_names_out()
-    is_clip = np.isin(voices.get_feature_names_out(), clips)
     features = np.concatenate(features)
+    _, _, clipper = voices._parts("hidden")
+    is_clip = np.arange(features.shape[1]) < len(clipper.get_feature_names_out())
     most = min(n_components, len(features) - 1, np.sum(~is_clip))
     # Not by the randomised solver, lest another run give another space.
     main = PCA(most, whiten=True, svd_solver="covariance_eigh")

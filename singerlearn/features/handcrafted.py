@@ -39,6 +39,8 @@ class HandcraftedFeatures(RecordingTransformer, auto_wrap_output_keys=None):
         Length of a clip, in frames (5.94 s at 22 050 Hz, hop 512).
     hop_frames : int, default=51
         Step between clips, in frames (1.19 s).
+    chroma : bool, default=True
+        Whether chroma, which tells the notes more than the voice, is among them.
     normalize : bool, default=False
         Whether recordings are brought to one level first, and offsets from zero taken
         away: chroma, MFCC and flux follow the level, which may be the microphone's. Not
@@ -73,6 +75,7 @@ class HandcraftedFeatures(RecordingTransformer, auto_wrap_output_keys=None):
         "n_fft": WINDOW,
         "n_mfcc": [Interval(Integral, 1, 128, closed="both")],
         "clip_frames": COUNT,
+        "chroma": ["boolean"],
         "normalize": ["boolean"],
         "aggregation": [StrOptions({"none", "average"})],
     }
@@ -86,6 +89,7 @@ class HandcraftedFeatures(RecordingTransformer, auto_wrap_output_keys=None):
         n_mfcc=13,
         clip_frames=256,
         hop_frames=51,
+        chroma=True,
         normalize=False,
         aggregation="none",
         n_jobs=None,
@@ -96,6 +100,7 @@ class HandcraftedFeatures(RecordingTransformer, auto_wrap_output_keys=None):
         self.n_mfcc = n_mfcc
         self.clip_frames = clip_frames
         self.hop_frames = hop_frames
+        self.chroma = chroma
         self.normalize = normalize
         self.aggregation = aggregation
         self.n_jobs = n_jobs
@@ -145,7 +150,7 @@ class HandcraftedFeatures(RecordingTransformer, auto_wrap_output_keys=None):
             Such as ``mfcc03_std``.
         """
         frame_features = [
-            *(f"chroma{i:02}" for i in range(12)),
+            *(f"chroma{i:02}" for i in range(12 if self.chroma else 0)),
             *(f"mfcc{i:02}" for i in range(self.n_mfcc)),
             *("centroid", "rolloff", "flux"),
         ]
@@ -162,6 +167,7 @@ class HandcraftedFeatures(RecordingTransformer, auto_wrap_output_keys=None):
             n_fft=self.n_fft,
             hop_length=self.hop_length,
             n_mfcc=self.n_mfcc,
+            chroma=self.chroma,
         )
         clip_frames = min(self.clip_frames, frames.shape[1])
         return np.stack(
