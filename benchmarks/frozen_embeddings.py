@@ -34,8 +34,8 @@ def hear(voices, heard, arguments):
     Returns
     -------
     hear : callable
-        Takes ``"cepstra"``, ``"resemblyzer"``, ``"encoder"``, ``"hidden"``,
-        ``"clips+encoder"``, ``"clips+hidden"`` and ``"voices"``, too.
+        Takes ``"cepstra"``, ``"resemblyzer"``, ``"encoder"``, ``"side-by-side"`` and
+        ``"voices"``, too.
     """
 
     @cache
@@ -45,21 +45,19 @@ def hear(voices, heard, arguments):
             return [project(cepstral_statistics(chunks)) for chunks in heard("mel")]
         if front_end == "resemblyzer":
             return list(embed_speech(voices.recordings, arguments.device))
-        if front_end in ("encoder", "hidden"):
+        if front_end == "encoder":
             encoder = SingerEmbedder.from_pretrained(
-                arguments.encoder,
-                device=arguments.device,
-                layer={"encoder": "output", "hidden": "hidden"}[front_end],
+                arguments.encoder, device=arguments.device
             )
             return encoder.transform_chunks(heard("mel"))
-        if front_end == "voices":
+        if front_end in ("side-by-side", "voices"):
             features = VoiceFeatures(
-                arguments.encoder, device=arguments.device, n_jobs=-1
+                arguments.encoder,
+                whiten=front_end == "voices",
+                device=arguments.device,
+                n_jobs=-1,
             )
             return features.transform(voices.recordings)
-        if "+" in front_end:
-            pairs = zip(*map(hear, front_end.split("+")), strict=True)
-            return [np.hstack(pair) for pair in pairs]
         return heard(front_end)
 
     return hear

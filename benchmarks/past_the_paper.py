@@ -24,11 +24,11 @@ What is compared, on the same recordings:
 - library: all that this library adds, for --steps of 32 chunks; without one thing after
   the other, and with another in the place of one;
 - of --encoder, that which comes with the library or a folder that ``train_encoder.py``
-  wrote: encoder, as it comes; hand-crafted+encoder, both of the same chunks side by
-  side; hand-crafted+hidden, with the encoder's hidden layer, whitened, instead; voices,
-  the same in the space that was learned from synthetic singers; and fine-tuned, trained
-  further: among new singers as the library's network is, to name known ones on them
-  alone.
+  wrote: encoder, as it comes; side-by-side, it and hand-crafted features of voices
+  (without chroma, and of recordings brought to one level), which are `VoiceFeatures`
+  not whitened; voices, the same with the encoder's hidden layer in the space that was
+  learned from synthetic singers; and fine-tuned, trained further: among new singers as
+  the library's network is, to name known ones on them alone.
 
 Embeddings of new singers are compared as they are (by the distance of standardised
 features, or the angle between mean embeddings), and by LDA and PLDA that learn from the
@@ -56,8 +56,6 @@ from command_line import make_parser
 from frozen_embeddings import fingerprints, hear
 from runs import Runs, markdown, mean_and_interval
 from scipy.spatial.distance import cdist
-from sklearn.compose import ColumnTransformer
-from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
@@ -67,7 +65,6 @@ from steps import EFFORT, STEPS_OF, Steps, steps_taken
 from singerlearn import (
     ClipClassifier,
     ClipEmbedder,
-    HandcraftedFeatures,
     SingerEmbedder,
     SingerNetClassifier,
 )
@@ -85,15 +82,10 @@ FROZEN = {
     "synthetic-lda": "cepstra",
     "resemblyzer": "resemblyzer",
     "encoder": "encoder",
-    "hand-crafted+encoder": "clips+encoder",
-    "hand-crafted+hidden": "clips+hidden",
+    "side-by-side": "side-by-side",
     "voices": "voices",
 }
-ENCODED = (
-    "encoder", "hand-crafted+encoder", "hand-crafted+hidden", "voices", "fine-tuned",
-)  # fmt: skip
-N_CLIP_FEATURES = len(HandcraftedFeatures().get_feature_names_out())
-N_WHITENED = 100  # of the hidden layer; chosen among 40 to 200 with --development
+ENCODED = ("encoder", "side-by-side", "voices", "fine-tuned")
 NETWORK = dict(
     filters=(48, 96, 128),
     downsampling="stride",
@@ -124,7 +116,10 @@ VARIANTS = {
     "without-envelopes": dict(n_cepstra=None),
     "dense-head": dict(head_norm=False, dense=(1024, 1024, 1024)),
 }
-DEFAULT = ("hand-crafted", "synthetic-lda", "encoder", "voices", "paper", "library")
+DEFAULT = (
+    "hand-crafted", "synthetic-lda", "encoder", "side-by-side", "voices", "paper",
+    "library",
+)  # fmt: skip
 CLASSIFIERS = {
     "SVM": SVC(C=10.0),
     "LDA": LinearDiscriminantAnalysis(),
@@ -193,31 +188,17 @@ def run(table, row, train, test, hear, voices, arguments, seed):
     return fit
 
 
-def unpack(row, fit):
-    """Return the embeddings of training and test side, one array a recording.
-
-    Of a hidden layer, what varies most on the training side, whitened, as there are far
-    fewer chunks than numbers in each.
-    """
-    sides = [fit["train"], fit["test"]]
-    if row == "hand-crafted+hidden":
-        n_chunks, width = sides[0].shape
-        most = min(N_WHITENED, n_chunks - 1, width - N_CLIP_FEATURES)
-        hidden = make_pipeline(StandardScaler(), PCA(most, whiten=True, random_state=0))
-        beside = ColumnTransformer(
-            [("hidden", hidden, slice(N_CLIP_FEATURES, None))],
-            remainder=StandardScaler(),
-        ).fit(sides[0])
-        sides = [beside.transform(side) for side in sides]
+def unpack(fit):
+    """Return the embeddings of training and test side, one array a recording."""
     return [
-        np.split(side, np.cumsum(fit[f"n_{name}"])[:-1])
-        for name, side in zip(("train", "test"), sides, strict=True)
+        np.split(fit[side], np.cumsum(fit[f"n_{side}"])[:-1])
+        for side in ("train", "test")
     ]
 
 
 def judge_embedding(row, fit, train, test, voices):
     """Yield readings of an embedding, with crossed neighbours and equal error rate."""
-    known, new = unpack(row, fit)
+    known, new = unpack(fit)
     for reading, alike in similarities(row, known, voices.singers[train], new):
         yield {"read by": reading} | crossed_figures(alike, voices, test)
 
@@ -273,7 +254,7 @@ def similarities(row, known, singers, new):
     """Yield readings, and how alike each finds new recordings, (n_new, n_new)."""
     scaler = scaler_of(row)
     scaled = ClipEmbedder(scaler).fit(known).transform(new)
-    if row.startswith("hand-crafted"):
+    if row in ("hand-crafted", "side-by-side"):
         yield "distance", -cdist(scaled, scaled)
     else:
         directions = Normalizer().transform([chunks.mean(axis=0) for chunks in new])
@@ -298,7 +279,7 @@ def judge_names(row, fit, train, test, voices):
             "recordings": float(fit["test recordings"]),
         }
         return
-    known, new = unpack(row, fit)
+    known, new = unpack(fit)
     for name, classifier in CLASSIFIERS.items():
         model = ClipClassifier(make_pipeline(scaler_of(row), classifier))
         model.fit(known, voices.singers[train])

@@ -26,8 +26,6 @@ from runs import Runs, markdown
 from singerlearn.metrics import bootstrap_interval, equal_error_rate
 from singerlearn.pretrained import ENCODERS, SHIPPED
 
-# The hidden layer is whitened by those who are learnt from.
-ROWS = tuple(row for row in FROZEN if row != "hand-crafted+hidden")
 DEFAULT = ("hand-crafted", "synthetic-lda", "encoder", "voices")
 
 
@@ -65,7 +63,9 @@ def rehearse(voices):
 
 def main():
     """Run what is asked for and missing, print and save."""
-    parser = make_parser(__doc__, ROWS, {}, default=",".join(DEFAULT), seeds=False)
+    parser = make_parser(
+        __doc__, tuple(FROZEN), {}, default=",".join(DEFAULT), seeds=False
+    )
     parser.add_argument(
         "--encoder", type=Path, default=ENCODERS[SHIPPED], help="a pretrained network"
     )
