@@ -20,7 +20,7 @@ from singerlearn.features import CQTChunker, MelChunker
 WEIGHTS, CARD, SPACE = "weights.safetensors", "card.json", "space.safetensors"
 # What comes with the library has a name; everything else is a folder.
 SHIPPED = "synthetic-singers"
-ENCODERS = {SHIPPED: Path(__file__).parent / "encoders" / SHIPPED}
+ENCODERS = {SHIPPED: Path(__file__).resolve().parent / "encoders" / SHIPPED}
 CHUNKERS = {"mel": MelChunker, "cqt": CQTChunker}
 # Parameters of the network's body, which a card keeps with whatever else the weights
 # depend on.

@@ -106,7 +106,8 @@ class SpectrogramStore:
     dtype: str = "uint16"
 
     def __post_init__(self):
-        object.__setattr__(self, "folder", os.path.expanduser(self.folder))
+        home = Path if isinstance(self.folder, Path) else str
+        object.__setattr__(self, "folder", home(os.path.expanduser(self.folder)))
         if os.path.isfile(self.folder):
             raise ValueError(
                 f"store={os.fspath(self.folder)!r} is a file; give the path of a "

@@ -14,7 +14,7 @@ from singerlearn.embedder import SingerEmbedder
 from singerlearn.features import HandcraftedFeatures
 from singerlearn.features.transformer import RecordingTransformer
 from singerlearn.labels import encode_singers
-from singerlearn.pretrained import ENCODERS, SHIPPED, load_space, save_space
+from singerlearn.pretrained import ENCODERS, SHIPPED, load_space, locate, save_space
 from singerlearn.store import SpectrogramStore
 
 # Recordings whose spectrograms, and hidden layers of thousands of numbers a chunk, are
@@ -120,10 +120,16 @@ class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
         if not self.whiten:
             return list(self._side_by_side(recordings, "output"))
         scalings, offset = load_space(self.pretrained)
-        return [
-            chunks @ scalings + offset
-            for chunks in self._side_by_side(recordings, "hidden")
-        ]
+        features = []
+        for chunks in self._side_by_side(recordings, "hidden"):
+            if chunks.shape[1] != len(scalings):
+                raise ValueError(
+                    f"the space beside {str(self.pretrained)!r} is of {len(scalings)} "
+                    f"features, but these are {chunks.shape[1]}; let "
+                    "singerlearn.voices.learn_space make it anew"
+                )
+            features.append(chunks @ scalings + offset)
+        return features
 
     def get_feature_names_out(self, input_features=None):
         """Names of the features: of the space's dimensions, or of what is in it.
@@ -208,7 +214,7 @@ def learn_space(
         If a recording cannot be used, if there is no such encoder or it is that of the
         library, if lengths disagree, or if a singer has one recording only.
     """
-    if pretrained in ENCODERS:
+    if locate(pretrained).resolve() in ENCODERS.values():
         raise ValueError(
             f"{pretrained!r} comes with the library, and so does its space; keep a "
             "copy of the encoder to learn another: "

@@ -60,7 +60,7 @@ def test_offsets_and_integers_that_became_floats_are_found(rng):
     assert [fault[:2] for fault in report.faults] == [(1, "offset"), (2, "scale")]
     offset, scale = (fault.detail for fault in report.faults)
     assert "instead of 0, their deviation is 0.0993: subtract their mean" in offset
-    assert "divide what were 16-bit integers by 32768" in scale
+    assert "divide integers by theirs, 32768 of 16 bits" in scale
     assert not check_dataset([shifted], max_offset=0.6).faults
 
 

@@ -41,7 +41,7 @@ def encoder(tmp_path_factory, singers, chunked):
     return folder
 
 
-def test_clips_and_hidden_layer_stand_side_by_side(encoder, singers):
+def test_clips_and_embeddings_stand_side_by_side(encoder, singers):
     voices = VoiceFeatures(encoder, whiten=False, device="cpu")
     features = voices.transform(singers.recordings[:2])
     clips = HandcraftedFeatures(chroma=False, normalize=True)
@@ -180,8 +180,9 @@ def test_an_encoder_of_chunks_of_unknown_make_is_refused(tmp_path, singers, chun
 
 
 def test_the_space_of_the_library_s_encoder_stays_as_it_is(singers):
-    with pytest.raises(ValueError, match="comes with the library.*keep a copy"):
-        learn_space(SHIPPED, singers.recordings, singers.singers)
+    for pretrained in (SHIPPED, ENCODERS[SHIPPED], str(ENCODERS[SHIPPED])):
+        with pytest.raises(ValueError, match="comes with the library.*keep a copy"):
+            learn_space(pretrained, singers.recordings, singers.singers)
 
 
 def test_a_space_needs_singers_with_two_recordings(encoder, singers, tmp_path):

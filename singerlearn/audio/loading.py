@@ -8,7 +8,7 @@ import numpy as np
 import soxr
 
 from singerlearn.audio.decoding import decode
-from singerlearn.audio.recordings import check_kind, naming_path
+from singerlearn.audio.recordings import as_array, check_kind, naming_path
 
 # The least step of 24-bit audio: what varies by less has nothing to hear, be it digital
 # silence, a constant offset, or the rounding of either.
@@ -74,10 +74,7 @@ def mono_blocks(recording, sampling_rate):
             f"the waveform has shape {np.shape(recording)} and no rate; pass one of "
             "shape (n_samples,), or (waveform, sampling_rate) if it has channels"
         )
-    try:
-        waveform = np.asarray(recording)
-    except (TypeError, RuntimeError) as error:  # a tensor on a GPU, or with a gradient
-        raise ValueError(f"the waveform cannot become a numpy array: {error}") from None
+    waveform = as_array(recording)
     return [(_as_mono(waveform), sampling_rate)] if waveform.size else []
 
 

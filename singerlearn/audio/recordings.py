@@ -20,7 +20,7 @@ def check_recordings(X):
     X : list, tuple, Series or ndarray of recordings
         One entry a recording: a path, a 1-D waveform, or a pair
         ``(waveform, sampling_rate)``. A 2-D array of numbers is a batch of waveforms of
-        equal length, one a row.
+        equal length, one a row; of rows of 16 samples and less, channels by mistake.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def check_recordings(X):
             "[(waveform, sampling_rate)]"
         )
     if hasattr(X, "__array__"):  # an array, a Series, a tensor
-        X = _list_rows(np.asarray(X))
+        X = _list_rows(as_array(X))
     elif not isinstance(X, (list, tuple)):
         raise ValueError(
             f"X must be a list with one entry a recording, got {type(X).__name__}; "
@@ -52,6 +52,14 @@ def check_recordings(X):
         with naming(index, recording):
             check_kind(recording)
     return list(X)
+
+
+def as_array(samples):
+    """Return samples as an array, or say why they cannot become one."""
+    try:
+        return np.asarray(samples)
+    except (TypeError, RuntimeError) as error:  # a tensor on a GPU, or with a gradient
+        raise ValueError(f"samples cannot become a numpy array: {error}") from None
 
 
 def _list_rows(X):
@@ -68,7 +76,7 @@ def _list_rows(X):
             "(or a 1-D array, or one column of a table) with one path or waveform a "
             "recording, or a 2-D array of numbers with one waveform a row"
         )
-    if is_numeric and X.shape[1] <= _MOST_CHANNELS < len(X):
+    if is_numeric and 0 < X.shape[1] <= _MOST_CHANNELS < len(X):
         raise ValueError(
             f"X is one waveform of {X.shape[1]} channels; wrap it in a list, with its "
             "rate: [(waveform, sampling_rate)]"

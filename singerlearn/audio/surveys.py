@@ -88,8 +88,9 @@ def survey(recording, sampling_rate=22050):
             n_samples += len(block)
             n_clipped += int(np.count_nonzero(np.abs(block) >= _FULL_SCALE))
             extremes += [block.min(), block.max()]
-            total += block.sum(dtype=float)
-            energy += np.square(block, dtype=float).sum()
+            with np.errstate(invalid="ignore"):  # `is_silent` refuses what is infinite
+                total += block.sum(dtype=float)
+                energy += np.square(block, dtype=float).sum()
             own_rate = float(rate)
         silent = is_silent(extremes)  # and refuses what has no mean
         offset = float(total / n_samples)

@@ -198,8 +198,8 @@ def _faults(found, min_duration, max_clipped, max_offset):
         if found.peak > OFF_SCALE:
             yield (
                 "scale",
-                f"peak {found.peak:.3g}, where full scale is 1: divide what were "
-                "16-bit integers by 32768",
+                f"peak {found.peak:.3g}, where full scale is 1: divide integers by "
+                "theirs, 32768 of 16 bits",
             )
         elif clipped > max_clipped:
             yield (

@@ -68,7 +68,7 @@ class TrainingCurveDisplay:
         ----------
         estimator : SingerNetClassifier, SingerEmbedder, Pipeline or search
             Anything with a ``history_``; a pipeline that ends with it, or a search
-            whose best estimator is one.
+            that has refitted its best estimator, if that is one.
         name : str, default=None
             What the model is called in the picture; None stands for its class.
 

@@ -72,6 +72,15 @@ def test_load_refuses_what_is_no_recording(recording):
         load(recording)
 
 
+def test_tensors_are_recordings_unless_numpy_cannot_read_them(tone):
+    torch = pytest.importorskip("torch")
+    assert_array_equal(load(torch.from_numpy(tone)), load(tone))
+    learnt = torch.zeros(2, 22050, requires_grad=True)
+    for read, X in ((check_recordings, learnt), (load, learnt[0])):
+        with pytest.raises(ValueError, match="cannot become a numpy array: Can't call"):
+            read(X)
+
+
 def test_a_recording_is_named_by_its_place_and_path(tone):
     assert describe(17, "a/b.wav") == "recording 17 ('a/b.wav')"
     assert describe(17, Path("a.wav")) == "recording 17 ('a.wav')"

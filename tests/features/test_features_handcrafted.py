@@ -76,6 +76,18 @@ def test_clips_pool_the_frames_of_each_chunk(voices):
         assert_allclose(clip, expected, rtol=1e-12)
 
 
+def test_without_chroma_the_other_features_are_the_same(voices):
+    whole, without = HandcraftedFeatures(), HandcraftedFeatures(chroma=False)
+    names = whole.get_feature_names_out().astype(str)
+    is_chroma = np.char.startswith(names, "chroma")
+    assert is_chroma.sum() == 24
+    assert without.get_feature_names_out().tolist() == names[~is_chroma].tolist()
+    for clips, fewer in zip(
+        whole.transform(voices), without.transform(voices), strict=True
+    ):
+        assert_array_equal(fewer, clips[:, ~is_chroma])
+
+
 def test_normalized_recordings_have_one_level_and_no_offset(voices):
     y = voices[1].astype(float)
     at_rest = y - y.mean()

@@ -131,6 +131,7 @@ BAD_VALUES = {
     "chunk_frames": [0, 256.5],
     "clip_frames": [0],
     "hop_frames": [0, -51, None],
+    "chroma": [None, 12],
     "normalize": [None, "rms"],
     "n_mfcc": [0, 129],
     "aggregation": ["mean", None],

@@ -4,6 +4,7 @@ import os
 import pickle
 import shutil
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -300,7 +301,8 @@ def test_a_tilde_is_the_home(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     assert SpectrogramStore("~/kept").folder == str(tmp_path / "kept")
-    assert SpectrogramStore(tmp_path).folder == str(tmp_path)
+    assert SpectrogramStore(Path("~/kept")).folder == tmp_path / "kept"
+    assert SpectrogramStore(tmp_path).folder == tmp_path
 
 
 @pytest.mark.parametrize("method", ["fit", "transform"])
