@@ -4,12 +4,13 @@ r"""Voices that nothing was trained on, and which embedding knows them as it com
     python benchmarks/strangers.py --data folder --root <folder with a metadata.csv>
 
 No singer of the collection is learnt from. The nearest neighbour names the singer, and
-pairs are judged, among recordings that share no song ("crossed"): of hand-crafted clips,
-alone and side by side with the encoder, by the distance of their means, standardised over
-the collection; of all others by the angle between their means. The songs are told by the
-table's column ``song``, or by the files' names. Brackets hold the 95 % interval over other
-singers of the same kind, by a bootstrap of those there are; of fewer than ten it is a
-rough guide. The rows are those of ``past_the_paper.py`` that need no training.
+pairs are judged, among recordings that share no song ("crossed"): of hand-crafted
+clips, alone and side by side with the encoder, by the distance of their means,
+standardised over the collection; of all others by the angle between their means. The
+songs are told by the table's column ``song``, or by the files' names. Brackets hold the
+95 % interval over other singers of the same kind, by a bootstrap of those there are; of
+fewer than ten it is a rough guide. The rows are those of ``past_the_paper.py`` that
+need no training.
 """
 
 from functools import partial
