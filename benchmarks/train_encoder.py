@@ -145,9 +145,7 @@ def main():
         arguments.output,
         trained_on=f"{arguments.singers} synthetic singers, no recording",
         space_learned_on=f"{N_SPACE} further synthetic singers, no recording",
-        command=shlex.join(
-            ["python", f"benchmarks/{Path(__file__).name}", *sys.argv[1:]]
-        ),
+        command=shlex.join(["python", "benchmarks/train_encoder.py", *sys.argv[1:]]),
         seed=arguments.seed,
         epochs=len(encoder.history_),
         minutes=round(minutes, 1),

@@ -132,7 +132,7 @@ class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
         return features
 
     def get_feature_names_out(self, input_features=None):
-        """Names of the features: of the space's dimensions, or of what is in it.
+        """Names of the features: the space's dimensions, or what stands side by side.
 
         Parameters
         ----------
