@@ -3,6 +3,7 @@
 from functools import cache
 from zlib import crc32
 
+import collection
 import numpy as np
 from joblib import Parallel, delayed
 from scipy.fft import dct
@@ -18,15 +19,17 @@ from singerlearn.device import check_device
 from singerlearn.pretrained import SPACE, WEIGHTS
 from singerlearn.synthesis import SyntheticSingers
 
-N_SYNTHETIC = 1600
+N_SYNTHETIC = 1600  # singers to fit a projection on
+N_STRANGERS = 100  # singers of a cohort
+STRANGERS = 3  # their seed: none of those who sang for the encoder or its space
 
 
-def hear(voices, heard, arguments):
+def hear(recordings, heard, arguments):
     """Return a function that gives what a front end makes of all recordings, once.
 
     Parameters
     ----------
-    voices : Collection
+    recordings : list
     heard : callable
         As `collection.listen` returns it.
     arguments : argparse.Namespace
@@ -44,7 +47,7 @@ def hear(voices, heard, arguments):
             project = fit_on_synthetic_singers().transform
             return [project(cepstral_statistics(chunks)) for chunks in heard("mel")]
         if front_end == "resemblyzer":
-            return list(embed_speech(voices.recordings, arguments.device))
+            return list(embed_speech(recordings, arguments.device))
         if front_end == "encoder":
             encoder = SingerEmbedder.from_pretrained(
                 arguments.encoder, device=arguments.device
@@ -57,10 +60,24 @@ def hear(voices, heard, arguments):
                 device=arguments.device,
                 n_jobs=-1,
             )
-            return features.transform(voices.recordings)
+            return features.transform(recordings)
         return heard(front_end)
 
     return hear
+
+
+def hear_strangers(store, arguments):
+    """Return what `hear` does, of a cohort: a take each of further synthetic singers.
+
+    They sing when they are first heard.
+    """
+
+    @cache
+    def heard():
+        takes, _ = ask(SyntheticSingers.record, N_STRANGERS, 1, STRANGERS)
+        return hear(takes, collection.listen(takes, store), arguments)
+
+    return lambda front_end: heard()(front_end)
 
 
 def fingerprints(encoder):

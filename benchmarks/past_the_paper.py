@@ -31,9 +31,10 @@ What is compared, on the same recordings:
   the library's network is, to name known ones on them alone.
 
 Embeddings of new singers are compared as they are (by the distance of standardised
-features, or the angle between mean embeddings), and by LDA and PLDA that learn from the
-training singers. Known singers are named by a network itself or, where there are but
-embeddings, by a classifier over those of their chunks.
+features, or the angle between mean embeddings), with these scores set against those of
+100 synthetic singers, or of the training ones (s-norm), and by LDA and PLDA that learn
+from the training singers. Known singers are named by a network itself or, where there
+are but embeddings, by a classifier over those of their chunks.
 
 Fits are kept in --output: a run that is stopped goes on where it was, and other rows
 and more seeds add to what is there. The brackets hold Student's interval of the mean,
@@ -53,12 +54,12 @@ import numpy as np
 import singer_classification
 import singing_embedding
 from command_line import make_parser
-from frozen_embeddings import fingerprints, hear
+from frozen_embeddings import N_STRANGERS, fingerprints, hear, hear_strangers
 from runs import Runs, markdown, mean_and_interval
 from scipy.spatial.distance import cdist
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 from steps import EFFORT, STEPS_OF, Steps, steps_taken
 
@@ -68,7 +69,7 @@ from singerlearn import (
     SingerEmbedder,
     SingerNetClassifier,
 )
-from singerlearn.backends import PLDA
+from singerlearn.backends import PLDA, CohortScorer
 from singerlearn.metrics import (
     chunk_accuracy,
     equal_error_rate,
@@ -168,8 +169,8 @@ def build(table, row, seed, arguments):
     return SingerNetClassifier(**LIBRARY | VARIANTS[row] | common)
 
 
-def run(table, row, train, test, hear, voices, arguments, seed):
-    """Fit, and return where the chunks of both sides lie, or how many are named."""
+def run(table, row, train, test, hear, strangers, voices, arguments, seed):
+    """Fit, and return where the chunks of all sides lie, or how many are named."""
     X = hear(FROZEN.get(row, "mel"))
     own = {"train": [X[i] for i in train], "test": [X[i] for i in test]}
     model = None if row in FROZEN else build(table, row, seed, arguments)
@@ -182,6 +183,8 @@ def run(table, row, train, test, hear, voices, arguments, seed):
     if model is not None:
         model.fit(own["train"], voices.singers[train])
         own = {side: model.transform_chunks(chunks) for side, chunks in own.items()}
+    elif table == "new-singers":
+        own["strangers"] = strangers(FROZEN[row])
     fit = {"seconds": time.perf_counter() - start, "steps": steps_taken(model)}
     for side, chunks in own.items():
         fit |= {side: np.concatenate(chunks), f"n_{side}": [len(c) for c in chunks]}
@@ -189,17 +192,18 @@ def run(table, row, train, test, hear, voices, arguments, seed):
 
 
 def unpack(fit):
-    """Return the embeddings of training and test side, one array a recording."""
+    """Return the embeddings of each side that there is, one array a recording."""
     return [
         np.split(fit[side], np.cumsum(fit[f"n_{side}"])[:-1])
-        for side in ("train", "test")
+        for side in ("train", "test", "strangers")
+        if side in fit
     ]
 
 
 def judge_embedding(row, fit, train, test, voices):
     """Yield readings of an embedding, with crossed neighbours and equal error rate."""
-    known, new = unpack(fit)
-    for reading, alike in similarities(row, known, voices.singers[train], new):
+    known, *others = unpack(fit)
+    for reading, alike in similarities(row, known, voices.singers[train], *others):
         yield {"read by": reading} | crossed_figures(alike, voices, test)
 
 
@@ -250,19 +254,30 @@ def crossed(alike, voices):
     )
 
 
-def similarities(row, known, singers, new):
+def similarities(row, known, singers, new, strangers=None):
     """Yield readings, and how alike each finds new recordings, (n_new, n_new)."""
-    scaler = scaler_of(row)
-    scaled = ClipEmbedder(scaler).fit(known).transform(new)
+    scale = ClipEmbedder(scaler_of(row)).fit(known)
+    cohorts = {} if strangers is None else {"synthetic singers": strangers}
+    cohorts["training singers"] = known
     if row in ("hand-crafted", "side-by-side"):
-        yield "distance", -cdist(scaled, scaled)
+        how, metric, place = "distance", "euclidean", scale.transform
     else:
-        directions = Normalizer().transform([chunks.mean(axis=0) for chunks in new])
-        yield "angle", directions @ directions.T
+        how, metric, place = "angle", "cosine", means
+    placed = place(new)
+    yield how, -cdist(placed, placed, metric)
+    for who, cohort in cohorts.items():
+        scorer = CohortScorer(metric).fit(place(cohort))
+        yield f"{how}, s-norm by {who}", scorer.score_matrix(placed, placed)
     projected = ClipEmbedder().fit(known, singers).transform(new)
     yield "LDA", -cdist(projected, projected)
-    plda = ClipEmbedder(make_pipeline(scaler, PLDA())).fit(known, singers)
+    plda = ClipEmbedder(make_pipeline(scaler_of(row), PLDA())).fit(known, singers)
+    scaled = scale.transform(new)
     yield "PLDA", plda.estimator_[-1].score_matrix(scaled, scaled)
+
+
+def means(chunks):
+    """Return the mean of each recording's embeddings, (n_recordings, n_components)."""
+    return np.stack([own.mean(axis=0) for own in chunks])
 
 
 def scaler_of(row):
@@ -338,10 +353,13 @@ def main():
     settings = {name: getattr(arguments, name) for name in ("data", "steps")}
     settings |= {"development": arguments.development, "library": LIBRARY | EMBEDDING}
     settings |= {"encoder": fingerprints(arguments.encoder), "steps of": STEPS_OF}
+    settings |= {"strangers": N_STRANGERS}
     runs = Runs(arguments.output, settings | voices.identity)
     print(machine.describe(), voices, sep="\n")
-    kept = collection.listen(voices.recordings, runs.folder / "spectrograms")
-    heard = hear(voices, kept, arguments)
+    store = runs.folder / "spectrograms"
+    kept = collection.listen(voices.recordings, store)
+    heard = hear(voices.recordings, kept, arguments)
+    strangers = hear_strangers(store, arguments)
 
     about, fits = {}, {}
     for table, seed in product(arguments.tables, arguments.seed):
@@ -351,7 +369,7 @@ def main():
             key = "_".join((table, fold, *[f"seed{seed}"] * drawn, row))
             about[key] = table, row, fold, seed if drawn else None, train, test
             fits[key] = partial(
-                run, table, row, train, test, heard, voices, arguments, seed
+                run, table, row, train, test, heard, strangers, voices, arguments, seed
             )
     runs.complete(fits)
 

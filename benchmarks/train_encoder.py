@@ -31,11 +31,11 @@ import machine
 import numpy as np
 import past_the_paper
 import singing_embedding
-from frozen_embeddings import ask, sing
+from frozen_embeddings import N_STRANGERS, ask, hear, hear_strangers, sing
 from runs import mean_and_interval
 from sklearn.preprocessing import Normalizer
 
-from singerlearn import SingerEmbedder, VoiceFeatures
+from singerlearn import SingerEmbedder
 from singerlearn.metrics import (
     equal_error_rate,
     leave_one_out_predict,
@@ -50,6 +50,8 @@ N_SPACE = 500  # singers to learn the space from
 NEW_SINGERS = "8 new singers of RAVDESS song, six draws, mean and 95 % interval"
 READINGS = {
     "angle": "as it comes",
+    "angle, s-norm by synthetic singers": f"s-norm by {N_STRANGERS} synthetic singers",
+    "angle, s-norm by training singers": "s-norm by the other 15",
     "LDA": "LDA fitted on the other 15",
     "PLDA": "PLDA fitted on the other 15",
 }
@@ -88,20 +90,20 @@ def judge_synthetic(encoder, seed):
     }
 
 
-def judge_ravdess(encoder, folder, data):
+def judge_ravdess(folder, data, device):
     """Return figures of RAVDESS song, by reading: means over six draws of singers."""
     nothing = dict(root=None, singers=None, recordings=None, duration=None)
     voices = collection.load(Namespace(data=data, **nothing))
-    features = {
-        "encoder": encoder.transform_chunks(voices.recordings),
-        "voices": VoiceFeatures(folder, n_jobs=-1).transform(voices.recordings),
-    }
+    asked = Namespace(encoder=folder, device=device)
+    kept = collection.listen(voices.recordings, store=None)
+    heard = hear(voices.recordings, kept, asked)
+    strangers = hear_strangers(None, asked)
     measured = {}
-    for seed, (row, chunks) in product(range(6), features.items()):
+    for seed, row in product(range(6), ("encoder", "voices")):
         ((_, train, test),) = past_the_paper.sides("new-singers", voices, seed)
-        known, new = ([chunks[i] for i in side] for side in (train, test))
+        known, new = ([heard(row)[i] for i in side] for side in (train, test))
         for reading, alike in past_the_paper.similarities(
-            row, known, voices.singers[train], new
+            row, known, voices.singers[train], new, strangers(row)
         ):
             figures = past_the_paper.crossed_figures(alike, voices, test)
             name = f"{row}, {READINGS[reading]}"
@@ -139,7 +141,9 @@ def main():
     synthetic = judge_synthetic(encoder, arguments.seed)
     figures = {f"{N_NEW} new synthetic singers": synthetic}
     if arguments.data:
-        figures[NEW_SINGERS] = judge_ravdess(encoder, arguments.output, arguments.data)
+        figures[NEW_SINGERS] = judge_ravdess(
+            arguments.output, arguments.data, arguments.device
+        )
     print(figures)
     encoder.save_pretrained(
         arguments.output,

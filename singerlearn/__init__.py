@@ -14,6 +14,7 @@ _WHERE = {
     "ChunkEmbeddings": "backends",
     "ClipClassifier": "baseline",
     "ClipEmbedder": "baseline",
+    "CohortScorer": "backends",
     "DETDisplay": "display",
     "EmbeddingDisplay": "display",
     "FrequencyTemplateDisplay": "display",

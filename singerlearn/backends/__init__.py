@@ -6,19 +6,21 @@ distance ranks as cosine similarity does, in neighbours, t-SNE and trials alike.
 ``LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto")`` projects to where
 singers differ. Here is what it lacks: `PLDA`, whose scores say how likely it is that
 two recordings have one singer; `ChunkEmbeddings`, which lets any such step learn from
-chunks, of which there are more than recordings; `normalize_scores`, which sets scores
-against those that strangers get.
+chunks, of which there are more than recordings; `CohortScorer`, which sets scores, by
+angle, distance or PLDA, against those that strangers get; and `normalize_scores`, which
+does so with scores of any kind.
 
 >>> from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 >>> from sklearn.pipeline import make_pipeline
 >>> from sklearn.preprocessing import Normalizer
 >>> from singerlearn import ClipEmbedder, SingerEmbedder
->>> from singerlearn.backends import PLDA, ChunkEmbeddings
+>>> from singerlearn.backends import PLDA, ChunkEmbeddings, CohortScorer
 >>> cosine = make_pipeline(SingerEmbedder(), Normalizer())
 >>> projected = make_pipeline(
 ...     SingerEmbedder(), LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto")
 ... )
 >>> scored = make_pipeline(SingerEmbedder(), PLDA())
+>>> set_against_others = make_pipeline(SingerEmbedder(), CohortScorer())
 >>> of_chunks = make_pipeline(ChunkEmbeddings(SingerEmbedder()), ClipEmbedder(PLDA()))
 
 A network that shall stay as it is, while the steps behind it learn, stands in a
@@ -26,7 +28,8 @@ A network that shall stay as it is, while the steps behind it learn, stands in a
 """
 
 from singerlearn.backends.chunk_embeddings import ChunkEmbeddings
+from singerlearn.backends.cohort_scorer import CohortScorer
 from singerlearn.backends.plda import PLDA
 from singerlearn.backends.score_normalization import normalize_scores
 
-__all__ = ["PLDA", "ChunkEmbeddings", "normalize_scores"]
+__all__ = ["PLDA", "ChunkEmbeddings", "CohortScorer", "normalize_scores"]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.spatial.distance import cdist, pdist
+from scipy.spatial.distance import pdist
 from sklearn import config_context
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.decomposition import PCA
@@ -14,8 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks
 
 from singerlearn import ClipClassifier, ClipEmbedder, SingerEmbedder
-from singerlearn.backends import PLDA, ChunkEmbeddings, normalize_scores
-from singerlearn.metrics import equal_error_rate, make_trials
+from singerlearn.backends import PLDA, ChunkEmbeddings
 
 
 class Doubler(TransformerMixin, BaseEstimator):
@@ -115,78 +114,3 @@ def test_chunks_need_an_embedder(clips):
         ChunkEmbeddings(PCA()).fit(X, y)
     with pytest.raises(NotFittedError):
         ChunkEmbeddings(Doubler()).transform(X)
-
-
-@pytest.fixture
-def scored(rng):
-    """Trials of 8 recordings by four singers, scored, and a cohort of 20 strangers."""
-    Z, strangers = rng.randn(8, 3), rng.randn(20, 3)
-    trials = make_trials(np.repeat(["Ann", "Bob", "Cid", "Dan"], 2))
-    return trials.scores(Z), trials.pairs, -cdist(Z, strangers, "sqeuclidean")
-
-
-@pytest.mark.parametrize("top_k", [None, 5, 20])
-def test_scores_are_normalised_as_by_hand(scored, top_k):
-    scores, pairs, cohort_scores = scored
-    expected = {"z-norm": [], "t-norm": [], "s-norm": []}
-    for score, (i, j) in zip(scores, pairs, strict=True):
-        sides = []
-        for recording in (i, j):
-            best = sorted(cohort_scores[recording], reverse=True)[:top_k]
-            sides.append((score - np.mean(best)) / np.std(best))
-        for method, value in zip(expected, [*sides, np.mean(sides)], strict=True):
-            expected[method].append(value)
-    for method, values in expected.items():
-        result = normalize_scores(
-            scores, pairs, cohort_scores, method=method, top_k=top_k
-        )
-        assert_allclose(result, values)
-    assert_allclose(
-        normalize_scores(scores, pairs[:, ::-1], cohort_scores, top_k=top_k),
-        expected["s-norm"],
-    )
-
-
-def test_normalised_scores_have_no_unit(scored):
-    scores, pairs, cohort_scores = scored
-    expected = normalize_scores(scores, pairs, cohort_scores)
-    result = normalize_scores(3 * scores - 2, pairs, 3 * cohort_scores - 2)
-    assert_allclose(result, expected)
-
-
-def test_who_sounds_like_everybody_is_put_right(rng):
-    singers = np.repeat(np.arange(20), 4)
-    common = 3 * np.repeat(rng.randn(20), 4)  # how high a singer scores with anyone
-    trials = make_trials(singers)
-    first, second = trials.pairs.T
-    scores = 5 * trials.is_target + rng.randn(len(trials))
-    scores += common[first] + common[second]
-    cohort_scores = rng.randn(80, 50) + common[:, None]
-    before = equal_error_rate(trials.is_target, scores)
-    after = normalize_scores(scores, trials.pairs, cohort_scores)
-    assert equal_error_rate(trials.is_target, after) < before - 0.1
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        (dict(scores=[np.nan]), "NaN"),
-        (dict(scores=[]), "0 sample"),
-        (dict(pairs=[[0, 8]]), "outside 0 to 7"),
-        (dict(pairs=[[0, -1]]), "outside 0 to 7"),
-        (dict(pairs=[[0.0, 1.0]]), "type float64"),
-        (dict(pairs=[[0, 1], [1, 2]]), r"shape \(2, 2\)"),
-        (dict(cohort_scores=np.ones((8, 3))), "recording 0 scores the same"),
-        (dict(cohort_scores=np.arange(8.0)[:, None]), "recording 0 scores the same"),
-        (dict(cohort_scores=np.full((8, 3), np.inf)), "infinity"),
-        (dict(method="znorm"), "not one of s-norm, z-norm, t-norm"),
-        (dict(top_k=1), "among 2 to 20"),
-        (dict(top_k=21), "among 2 to 20"),
-        (dict(top_k=2.0), "among 2 to 20"),
-    ],
-)
-def test_scores_that_cannot_be_normalised(scored, changes, message):
-    scores, pairs, cohort_scores = scored
-    arguments = dict(scores=scores[:1], pairs=pairs[:1], cohort_scores=cohort_scores)
-    with pytest.raises(ValueError, match=message):
-        normalize_scores(**arguments | changes)

@@ -1,0 +1,179 @@
+"""A scorer of pairs that has a cohort of strangers to compare with."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.metrics import pairwise_distances
+from sklearn.metrics.pairwise import paired_distances
+from sklearn.utils import get_tags
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import (
+    check_consistent_length,
+    check_is_fitted,
+    validate_data,
+)
+
+from singerlearn.backends.score_normalization import METHODS, normalize_scores
+
+
+class CohortScorer(MetaEstimatorMixin, BaseEstimator):
+    """Scores whether two embeddings have one singer, set against a cohort.
+
+    Some recordings are like everybody's, and score high with anyone. Here each score
+    is told in deviations from what the same two recordings score with a cohort of
+    strangers, so that one threshold serves all. `fit` is given the cohort: recordings
+    of singers who will not be compared, such as those that a back end learned from,
+    synthetic ones, or others of the user's own whom nobody has named.
+
+    Parameters
+    ----------
+    scoring : {"cosine", "euclidean"} or estimator, default="cosine"
+        How alike two embeddings are: by the cosine of their angle, by their distance,
+        or by an estimator with ``score_pairs`` and ``score_matrix``, such as
+        :class:`PLDA`, which is fitted to the cohort, too. One that shall stay as it is
+        stands in a `sklearn.frozen.FrozenEstimator`.
+    method : {"s-norm", "z-norm", "t-norm"}, default="s-norm"
+        As of :func:`normalize_scores`.
+    top_k : int, default=None
+        Only so many of the cohort count, those most like a recording. None takes all.
+
+    Attributes
+    ----------
+    cohort_ : ndarray of shape (n_cohort, n_features)
+        Embeddings of the cohort.
+    scorer_ : estimator
+        The fitted `scoring`, if it is an estimator.
+    n_features_in_ : int
+        Dimensions of the embedding.
+
+    See Also
+    --------
+    normalize_scores : The same for scores of any kind.
+
+    Examples
+    --------
+    >>> from singerlearn.backends import CohortScorer
+    >>> cohort = [[1.0, 0.2], [0.9, 0.7], [0.4, 1.0], [1.0, 1.0]]
+    >>> scorer = CohortScorer().fit(cohort)
+    >>> Z = [[1.0, 0.1], [1.0, 0.0], [0.1, 1.0]]
+    >>> scorer.score_matrix(Z[:1], Z[1:]).round(1).tolist()
+    [[1.2, -2.5]]
+    """
+
+    _parameter_constraints = {
+        "scoring": [
+            StrOptions({"cosine", "euclidean"}),
+            HasMethods(["fit", "score_pairs", "score_matrix"]),
+        ],
+        "method": [StrOptions(set(METHODS))],
+        "top_k": [None, Interval(Integral, 2, None, closed="left")],
+    }
+
+    def __init__(self, scoring="cosine", method="s-norm", top_k=None):
+        self.scoring = scoring
+        self.method = method
+        self.top_k = top_k
+
+    def fit(self, X, y=None):
+        """Keep the cohort.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_cohort, n_features)
+            Embeddings of the cohort's recordings, or of means of several.
+        y : array-like of shape (n_cohort,), default=None
+            Who sings each; needed if `scoring` learns from it.
+
+        Returns
+        -------
+        self : CohortScorer
+            With a cohort.
+
+        Raises
+        ------
+        ValueError
+            If the cohort has fewer recordings than `top_k`, or than two.
+        """
+        self._validate_params()
+        X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        if self.top_k is not None and self.top_k > len(X):
+            raise ValueError(
+                f"top_k={self.top_k} of a cohort of {len(X)}; lower it, or give `fit` "
+                "more recordings"
+            )
+        if not isinstance(self.scoring, str):
+            self.scorer_ = clone(self.scoring).fit(X, y)
+        self.cohort_ = X
+        return self
+
+    def score_pairs(self, first, second):
+        """Score whether pairs of recordings have one singer.
+
+        Of trials, ``first, second = trials.pairs.T`` and then
+        ``scorer.score_pairs(Z[first], Z[second])``.
+
+        Parameters
+        ----------
+        first, second : array-like of shape (n_pairs, n_features)
+            Embeddings of the two recordings of each pair: the enrolled one and the one
+            to test, which makes a difference to "z-norm" and "t-norm".
+
+        Returns
+        -------
+        ndarray of shape (n_pairs,)
+            Deviations over what strangers score.
+        """
+        first, second = self._check(first), self._check(second)
+        check_consistent_length(first, second)
+        if isinstance(self.scoring, str):
+            scores = -paired_distances(first, second, metric=self.scoring)
+        else:
+            scores = self.scorer_.score_pairs(first, second)
+        pairs = np.arange(2 * len(first)).reshape(2, -1).T
+        return self._normalize(scores, pairs, first, second)
+
+    def score_matrix(self, first, second):
+        """Score every recording against every other.
+
+        Parameters
+        ----------
+        first : array-like of shape (n_first, n_features)
+            Embeddings.
+        second : array-like of shape (n_second, n_features)
+            Embeddings of what each is to be compared with.
+
+        Returns
+        -------
+        ndarray of shape (n_first, n_second)
+            Deviations over what strangers score.
+        """
+        first, second = self._check(first), self._check(second)
+        scores = self._score(first, second)
+        pairs = np.indices(scores.shape).reshape(2, -1).T + [0, len(first)]
+        normalized = self._normalize(scores.ravel(), pairs, first, second)
+        return normalized.reshape(scores.shape)
+
+    def _check(self, X):
+        check_is_fitted(self)
+        return validate_data(self, X, dtype=np.float64, reset=False)
+
+    def _score(self, first, second):
+        """Return how alike all are, (n_first, n_second), before the cohort counts."""
+        if isinstance(self.scoring, str):
+            return -pairwise_distances(first, second, metric=self.scoring)
+        return self.scorer_.score_matrix(first, second)
+
+    def _normalize(self, scores, pairs, first, second):
+        """Set scores of pairs out of both, one after the other, against the cohort."""
+        cohort_scores = self._score(np.vstack([first, second]), self.cohort_)
+        return normalize_scores(
+            scores, pairs, cohort_scores, method=self.method, top_k=self.top_k
+        )
+
+    def __sklearn_tags__(self):
+        """Singers are asked for where what scores learns from them."""
+        tags = super().__sklearn_tags__()
+        if not isinstance(self.scoring, str):
+            tags.target_tags.required = get_tags(self.scoring).target_tags.required
+        return tags
