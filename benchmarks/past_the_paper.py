@@ -23,6 +23,8 @@ What is compared, on the same recordings:
   epochs by the library's (known singers);
 - library: all that this library adds, for --steps of 32 chunks; without one thing after
   the other, and with another in the place of one;
+- margin-softmax, margin-softmax-stretches (new singers): the same network with the loss
+  of a classifier, without singers beyond the data or with stretched copies alone;
 - of --encoder, that which comes with the library or a folder that ``train_encoder.py``
   wrote: encoder, as it comes; side-by-side, it and hand-crafted features of voices
   (without chroma, and of recordings brought to one level), which are `VoiceFeatures`
@@ -117,6 +119,11 @@ VARIANTS = {
     "without-envelopes": dict(n_cepstra=None),
     "dense-head": dict(head_norm=False, dense=(1024, 1024, 1024)),
 }
+MARGIN = dict(loss="margin-softmax", synthetic_singers=0)
+LOSSES = {  # of embedders; a classifier has its own
+    "margin-softmax": MARGIN | dict(stretches=()),
+    "margin-softmax-stretches": MARGIN,
+}
 DEFAULT = (
     "hand-crafted", "synthetic-lda", "encoder", "side-by-side", "voices", "paper",
     "library",
@@ -165,7 +172,8 @@ def build(table, row, seed, arguments):
     if row == "fine-tuned":
         return SingerNetClassifier.from_pretrained(arguments.encoder, **common)
     if embeds(table, row):
-        return SingerEmbedder(**EMBEDDING | LIBRARY | VARIANTS[row] | common)
+        changes = (VARIANTS | LOSSES)[row]
+        return SingerEmbedder(**EMBEDDING | LIBRARY | changes | common)
     return SingerNetClassifier(**LIBRARY | VARIANTS[row] | common)
 
 
@@ -323,11 +331,11 @@ def parse():
     """Read the command line."""
     parser = make_parser(
         __doc__,
-        (*FROZEN, "paper", *VARIANTS, "fine-tuned"),
+        (*FROZEN, "paper", *VARIANTS, *LOSSES, "fine-tuned"),
         {
             "frozen": [row for row in FROZEN if row not in ENCODED],
             "encoded": ENCODED,
-            "trained": ("paper", *VARIANTS),
+            "trained": ("paper", *VARIANTS, *LOSSES),
             "variants": VARIANTS,
         },
         default=",".join(DEFAULT),
@@ -364,7 +372,8 @@ def main():
     about, fits = {}, {}
     for table, seed in product(arguments.tables, arguments.seed):
         folds = sides(table, voices, seed, arguments.development)
-        for (fold, train, test), row in product(folds, arguments.rows):
+        rows = [r for r in arguments.rows if table == "new-singers" or r not in LOSSES]
+        for (fold, train, test), row in product(folds, rows):
             drawn = table == "new-singers" or row not in FROZEN
             key = "_".join((table, fold, *[f"seed{seed}"] * drawn, row))
             about[key] = table, row, fold, seed if drawn else None, train, test
