@@ -3,7 +3,6 @@
 from functools import cache
 from zlib import crc32
 
-import collection
 import numpy as np
 from joblib import Parallel, delayed
 from scipy.fft import dct
@@ -19,9 +18,7 @@ from singerlearn.device import check_device
 from singerlearn.pretrained import SPACE, WEIGHTS
 from singerlearn.synthesis import SyntheticSingers
 
-N_SYNTHETIC = 1600  # singers to fit a projection on
-N_STRANGERS = 100  # singers of a cohort
-STRANGERS = 3  # their seed: none of those who sang for the encoder or its space
+N_SYNTHETIC = 1600
 
 
 def hear(recordings, heard, arguments):
@@ -44,7 +41,8 @@ def hear(recordings, heard, arguments):
     @cache
     def hear(front_end):
         if front_end == "cepstra":
-            project = fit_on_synthetic_singers().transform
+            crowd = SyntheticSingers(N_SYNTHETIC)
+            project = fit_on_synthetic_singers(crowd).transform
             return [project(cepstral_statistics(chunks)) for chunks in heard("mel")]
         if front_end == "resemblyzer":
             return list(embed_speech(recordings, arguments.device))
@@ -66,38 +64,23 @@ def hear(recordings, heard, arguments):
     return hear
 
 
-def hear_strangers(store, arguments):
-    """Return what `hear` does, of a cohort: a take each of further synthetic singers.
-
-    They sing when they are first heard.
-    """
-
-    @cache
-    def heard():
-        takes, _ = ask(SyntheticSingers.record, N_STRANGERS, 1, STRANGERS)
-        return hear(takes, collection.listen(takes, store), arguments)
-
-    return lambda front_end: heard()(front_end)
-
-
 def fingerprints(encoder):
     """Return numbers that tell an encoder, and the space beside it, from others."""
     files = (encoder / name for name in (WEIGHTS, SPACE))
     return [crc32(file.read_bytes()) for file in files if file.is_file()]
 
 
-def sing(n_singers, n_songs, seed):
+def sing(crowd):
     """Return chunks of synthetic singers, one of each song, and who sings in each."""
-    spectrograms, singers = ask(SyntheticSingers.render, n_singers, n_songs, seed)
+    spectrograms, singers = ask(SyntheticSingers.render, crowd)
     front_end = MelChunker().front_end
     return [Chunks(x, front_end=front_end) for x in spectrograms], singers
 
 
-def ask(how, n_singers, n_songs, seed):
+def ask(how, crowd):
     """Return what synthetic singers give, once for each of their songs, and who."""
-    crowd = SyntheticSingers(n_singers, n_songs, random_state=seed)
-    singers = np.repeat(np.arange(n_singers), n_songs)
-    songs = np.tile(np.arange(n_songs), n_singers)
+    singers = np.repeat(np.arange(crowd.n_singers), crowd.n_songs)
+    songs = np.tile(np.arange(crowd.n_songs), crowd.n_singers)
     answers = Parallel(n_jobs=-1, batch_size=16)(
         delayed(how)(crowd, *asked)
         for asked in zip(singers.tolist(), songs.tolist(), strict=True)
@@ -111,16 +94,16 @@ def cepstral_statistics(chunks):
     return np.hstack([cepstra.mean(axis=2), cepstra.std(axis=2)])
 
 
-def fit_on_synthetic_singers():
-    """Return a projection that was fitted on synthetic singers alone.
+def fit_on_synthetic_singers(crowd):
+    """Return a projection of cepstral statistics, fitted on synthetic singers alone.
 
     It has the dimensions, of 20, 40 and 79, in which 40 further synthetic singers were
     told apart best.
     """
-    chunks, singers = sing(N_SYNTHETIC, 6, seed=0)
+    chunks, singers = sing(crowd)
     statistics = np.concatenate([cepstral_statistics(c) for c in chunks])
     analysis = LinearDiscriminantAnalysis(
-        solver="eigen", shrinkage=0.1, n_components=min(20, N_SYNTHETIC - 1)
+        solver="eigen", shrinkage=0.1, n_components=min(20, crowd.n_singers - 1)
     )
     return make_pipeline(StandardScaler(), analysis).fit(statistics, singers)
 

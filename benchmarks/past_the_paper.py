@@ -33,10 +33,10 @@ What is compared, on the same recordings:
   the library's network is, to name known ones on them alone.
 
 Embeddings of new singers are compared as they are (by the distance of standardised
-features, or the angle between mean embeddings), with these scores set against those of
-100 synthetic singers, or of the training ones (s-norm), and by LDA and PLDA that learn
-from the training singers. Known singers are named by a network itself or, where there
-are but embeddings, by a classifier over those of their chunks.
+features, or the angle between mean embeddings), by the same set against what they score
+with the training singers' recordings (s-norm), whose names are not asked for, and by
+LDA and PLDA that learn from the training singers. Known singers are named by a network
+itself or, where there are but embeddings, by a classifier over those of their chunks.
 
 Fits are kept in --output: a run that is stopped goes on where it was, and other rows
 and more seeds add to what is there. The brackets hold Student's interval of the mean,
@@ -56,7 +56,7 @@ import numpy as np
 import singer_classification
 import singing_embedding
 from command_line import make_parser
-from frozen_embeddings import N_STRANGERS, fingerprints, hear, hear_strangers
+from frozen_embeddings import fingerprints, hear
 from runs import Runs, markdown, mean_and_interval
 from scipy.spatial.distance import cdist
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -177,22 +177,20 @@ def build(table, row, seed, arguments):
     return SingerNetClassifier(**LIBRARY | VARIANTS[row] | common)
 
 
-def run(table, row, train, test, hear, strangers, voices, arguments, seed):
-    """Fit, and return where the chunks of all sides lie, or how many are named."""
-    X = hear(FROZEN.get(row, "mel"))
+def run(table, row, train, test, heard, voices, arguments, seed):
+    """Fit, and return where the chunks of both sides lie, or how many are named."""
+    X = heard(FROZEN.get(row, "mel"))
     own = {"train": [X[i] for i in train], "test": [X[i] for i in test]}
     model = None if row in FROZEN else build(table, row, seed, arguments)
     if not embeds(table, row):
         fit = singer_classification.evaluate(
-            model, partial(hear, "mel"), voices.singers, train, test
+            model, partial(heard, "mel"), voices.singers, train, test
         )
         return fit | {"steps": steps_taken(model)}
     start = time.perf_counter()
     if model is not None:
         model.fit(own["train"], voices.singers[train])
         own = {side: model.transform_chunks(chunks) for side, chunks in own.items()}
-    elif table == "new-singers":
-        own["strangers"] = strangers(FROZEN[row])
     fit = {"seconds": time.perf_counter() - start, "steps": steps_taken(model)}
     for side, chunks in own.items():
         fit |= {side: np.concatenate(chunks), f"n_{side}": [len(c) for c in chunks]}
@@ -200,18 +198,16 @@ def run(table, row, train, test, hear, strangers, voices, arguments, seed):
 
 
 def unpack(fit):
-    """Return the embeddings of each side that there is, one array a recording."""
+    """Return the embeddings of training and test side, one array a recording."""
     return [
         np.split(fit[side], np.cumsum(fit[f"n_{side}"])[:-1])
-        for side in ("train", "test", "strangers")
-        if side in fit
+        for side in ("train", "test")
     ]
 
 
 def judge_embedding(row, fit, train, test, voices):
     """Yield readings of an embedding, with crossed neighbours and equal error rate."""
-    known, *others = unpack(fit)
-    for reading, alike in similarities(row, known, voices.singers[train], *others):
+    for reading, alike in similarities(row, *unpack(fit), voices.singers[train]):
         yield {"read by": reading} | crossed_figures(alike, voices, test)
 
 
@@ -262,25 +258,31 @@ def crossed(alike, voices):
     )
 
 
-def similarities(row, known, singers, new, strangers=None):
+def similarities(row, known, new, singers):
     """Yield readings, and how alike each finds new recordings, (n_new, n_new)."""
-    scale = ClipEmbedder(scaler_of(row)).fit(known)
-    cohorts = {} if strangers is None else {"synthetic singers": strangers}
-    cohorts["training singers"] = known
-    if row in ("hand-crafted", "side-by-side"):
-        how, metric, place = "distance", "euclidean", scale.transform
-    else:
-        how, metric, place = "angle", "cosine", means
-    placed = place(new)
-    yield how, -cdist(placed, placed, metric)
-    for who, cohort in cohorts.items():
-        scorer = CohortScorer(metric).fit(place(cohort))
-        yield f"{how}, s-norm by {who}", scorer.score_matrix(placed, placed)
+    yield from as_they_come(row, known, new)
     projected = ClipEmbedder().fit(known, singers).transform(new)
     yield "LDA", -cdist(projected, projected)
     plda = ClipEmbedder(make_pipeline(scaler_of(row), PLDA())).fit(known, singers)
-    scaled = scale.transform(new)
+    scaled = scaler_on(row, known)(new)
     yield "PLDA", plda.estimator_[-1].score_matrix(scaled, scaled)
+
+
+def as_they_come(row, known, new):
+    """Yield the readings that learn from nobody's name, as `similarities` does."""
+    if row in ("hand-crafted", "side-by-side"):
+        reading, scoring, place = "distance", "euclidean", scaler_on(row, known)
+    else:
+        reading, scoring, place = "angle", "cosine", means
+    placed = place(new)
+    yield reading, -cdist(placed, placed, scoring)
+    scorer = CohortScorer(scoring).fit(place(known))
+    yield f"{reading}, s-norm", scorer.score_matrix(placed, placed)
+
+
+def scaler_on(row, known):
+    """Return what lays recordings at the mean of their chunks, scaled as known ones."""
+    return ClipEmbedder(scaler_of(row)).fit(known).transform
 
 
 def means(chunks):
@@ -302,14 +304,20 @@ def judge_names(row, fit, train, test, voices):
             "recordings": float(fit["test recordings"]),
         }
         return
-    known, new = unpack(fit)
+    yield from name_singers(
+        row, *unpack(fit), *(voices.singers[i] for i in (train, test))
+    )
+
+
+def name_singers(row, known, new, singers, sought):
+    """Yield who names recordings by their embeddings, and how often rightly."""
     for name, classifier in CLASSIFIERS.items():
         model = ClipClassifier(make_pipeline(scaler_of(row), classifier))
-        model.fit(known, voices.singers[train])
+        model.fit(known, singers)
         yield {
             "read by": name,
-            "chunks": chunk_accuracy(voices.singers[test], model.predict_chunks(new)),
-            "recordings": recording_accuracy(voices.singers[test], model.predict(new)),
+            "chunks": chunk_accuracy(sought, model.predict_chunks(new)),
+            "recordings": recording_accuracy(sought, model.predict(new)),
         }
 
 
@@ -361,13 +369,10 @@ def main():
     settings = {name: getattr(arguments, name) for name in ("data", "steps")}
     settings |= {"development": arguments.development, "library": LIBRARY | EMBEDDING}
     settings |= {"encoder": fingerprints(arguments.encoder), "steps of": STEPS_OF}
-    settings |= {"strangers": N_STRANGERS}
     runs = Runs(arguments.output, settings | voices.identity)
     print(machine.describe(), voices, sep="\n")
-    store = runs.folder / "spectrograms"
-    kept = collection.listen(voices.recordings, store)
+    kept = collection.listen(voices.recordings, runs.folder / "spectrograms")
     heard = hear(voices.recordings, kept, arguments)
-    strangers = hear_strangers(store, arguments)
 
     about, fits = {}, {}
     for table, seed in product(arguments.tables, arguments.seed):
@@ -378,7 +383,7 @@ def main():
             key = "_".join((table, fold, *[f"seed{seed}"] * drawn, row))
             about[key] = table, row, fold, seed if drawn else None, train, test
             fits[key] = partial(
-                run, table, row, train, test, heard, strangers, voices, arguments, seed
+                run, table, row, train, test, heard, voices, arguments, seed
             )
     runs.complete(fits)
 
@@ -392,6 +397,8 @@ def main():
                 fit |= {what: round(float(result[what]), 1) for what in EFFORT}
                 for figures in judge(row, result, train, test, voices):
                     measured.append(fit | figures)
+        if not measured:  # rows of the other table alone
+            continue
         table = list(summarise(measured))
         print(f"\n{wanted}\n", markdown(table), sep="\n")
         caption = f"{wanted}: {voices}, {arguments.steps} steps of 32 chunks."

@@ -14,8 +14,8 @@ learned in which `VoiceFeatures` sees voices.
 Stopped from the keyboard, it keeps what has been learnt so far. --output becomes what
 `SingerEmbedder.from_pretrained` reads: ``weights.safetensors``, ``space.safetensors``,
 and ``card.json`` with the parameters, this command and the figures: of 40 further
-synthetic singers and, with --data, of RAVDESS song, whose singers are all new to it, by
-``past_the_paper.py``.
+synthetic singers and, with --data, of RAVDESS song, whose singers are all new to it, as
+``past_the_paper.py`` measures them.
 """
 
 import argparse
@@ -31,7 +31,7 @@ import machine
 import numpy as np
 import past_the_paper
 import singing_embedding
-from frozen_embeddings import N_STRANGERS, ask, hear, hear_strangers, sing
+from frozen_embeddings import ask, hear, sing
 from runs import mean_and_interval
 from sklearn.preprocessing import Normalizer
 
@@ -48,10 +48,11 @@ N_SONGS = 6  # of each singer
 N_NEW = 40  # singers to measure by
 N_SPACE = 500  # singers to learn the space from
 NEW_SINGERS = "8 new singers of RAVDESS song, six draws, mean and 95 % interval"
+KNOWN_SINGERS = "known singers of RAVDESS song in other songs, mean of both directions"
+KNOWN_ROWS = {"encoder": "encoder", "side-by-side": "voices, not whitened"}
 READINGS = {
     "angle": "as it comes",
-    "angle, s-norm by synthetic singers": f"s-norm by {N_STRANGERS} synthetic singers",
-    "angle, s-norm by training singers": "s-norm by the other 15",
+    "angle, s-norm": "s-norm by the other 15",
     "LDA": "LDA fitted on the other 15",
     "PLDA": "PLDA fitted on the other 15",
 }
@@ -78,9 +79,14 @@ def build(arguments):
     )
 
 
+def crowd_of(n_singers, seed):
+    """Return singers with six songs each."""
+    return SyntheticSingers(n_singers, N_SONGS, random_state=seed)
+
+
 def judge_synthetic(encoder, seed):
     """Return figures of singers of another crowd, each in six songs."""
-    chunks, singers = sing(N_NEW, N_SONGS, seed + 1)
+    chunks, singers = sing(crowd_of(N_NEW, seed + 1))
     embedded = Normalizer().transform(encoder.transform(chunks))
     trials = make_trials(singers)
     named = leave_one_out_predict(embedded, singers)
@@ -90,31 +96,54 @@ def judge_synthetic(encoder, seed):
     }
 
 
-def judge_ravdess(folder, data, device):
-    """Return figures of RAVDESS song, by reading: means over six draws of singers."""
+def load_ravdess(data):
+    """Return the recordings to measure by, RAVDESS song."""
     nothing = dict(root=None, singers=None, recordings=None, duration=None)
     voices = collection.load(Namespace(data=data, **nothing))
-    asked = Namespace(encoder=folder, device=device)
+    if len(voices.groupings) < 2:
+        raise SystemExit(
+            f"--data {data} is not RAVDESS song, by the names of its files"
+        )
+    return voices
+
+
+def judge_ravdess(encoder, voices, device):
+    """Return figures of RAVDESS song: those of new singers, those of known ones."""
+    asked = Namespace(encoder=encoder, device=device)
     kept = collection.listen(voices.recordings, store=None)
     heard = hear(voices.recordings, kept, asked)
-    strangers = hear_strangers(None, asked)
-    measured = {}
+    new, known = {}, {}
     for seed, row in product(range(6), ("encoder", "voices")):
         ((_, train, test),) = past_the_paper.sides("new-singers", voices, seed)
-        known, new = ([heard(row)[i] for i in side] for side in (train, test))
+        own = [[heard(row)[i] for i in side] for side in (train, test)]
         for reading, alike in past_the_paper.similarities(
-            row, known, voices.singers[train], new, strangers(row)
+            row, *own, voices.singers[train]
         ):
             figures = past_the_paper.crossed_figures(alike, voices, test)
-            name = f"{row}, {READINGS[reading]}"
-            measured.setdefault(name, []).append(figures)
+            new.setdefault(f"{row}, {READINGS[reading]}", []).append(figures)
+    for row, name in KNOWN_ROWS.items():
+        for _, train, test in past_the_paper.sides("known-singers", voices, 0):
+            own = [[heard(row)[i] for i in side] for side in (train, test)]
+            labels = [voices.singers[side] for side in (train, test)]
+            for figures in past_the_paper.name_singers(row, *own, *labels):
+                if figures.pop("read by") == "LDA, shrunken":
+                    known.setdefault(f"{name}, by shrunken LDA", []).append(figures)
     return {
-        name: {
-            what: mean_and_interval([figures[what] for figures in own])
-            for what in own[0]
-        }
-        for name, own in measured.items()
+        NEW_SINGERS: {
+            name: summarise(own, mean_and_interval) for name, own in new.items()
+        },
+        KNOWN_SINGERS: {name: summarise(own, mean) for name, own in known.items()},
     }
+
+
+def summarise(measured, how):
+    """Return each figure of several dicts as one."""
+    return {what: how([own[what] for own in measured]) for what in measured[0]}
+
+
+def mean(values):
+    """Return the mean, to three decimals."""
+    return round(float(np.mean(values)), 3)
 
 
 def main():
@@ -131,19 +160,19 @@ def main():
     parser.add_argument("--data", help="folder of RAVDESS song, to measure by")
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()
+    voices = load_ravdess(arguments.data) if arguments.data else None
     print(machine.describe())
     start = time.perf_counter()
-    encoder = build(arguments).fit(*sing(arguments.singers, N_SONGS, arguments.seed))
+    crowd = crowd_of(arguments.singers, arguments.seed)
+    encoder = build(arguments).fit(*sing(crowd))
     encoder.save_pretrained(arguments.output)
-    space = ask(SyntheticSingers.record, N_SPACE, N_SONGS, arguments.seed + 2)
+    space = ask(SyntheticSingers.record, crowd_of(N_SPACE, arguments.seed + 2))
     learn_space(arguments.output, *space, device=arguments.device, n_jobs=-1)
     minutes = (time.perf_counter() - start) / 60
     synthetic = judge_synthetic(encoder, arguments.seed)
     figures = {f"{N_NEW} new synthetic singers": synthetic}
-    if arguments.data:
-        figures[NEW_SINGERS] = judge_ravdess(
-            arguments.output, arguments.data, arguments.device
-        )
+    if voices:
+        figures |= judge_ravdess(arguments.output, voices, arguments.device)
     print(figures)
     encoder.save_pretrained(
         arguments.output,

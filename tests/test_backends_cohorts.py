@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from singerlearn.backends import PLDA, CohortScorer, normalize_scores
+from singerlearn.backends import PLDA, CohortScorer, cohort_scorer, normalize_scores
 from singerlearn.metrics import equal_error_rate, make_trials
 
 
@@ -74,6 +74,7 @@ def test_who_sounds_like_everybody_is_put_right(rng):
         (dict(pairs=[[0, -1]]), "outside 0 to 7"),
         (dict(pairs=[[0.0, 1.0]]), "type float64"),
         (dict(pairs=[[0, 1], [1, 2]]), r"shape \(2, 2\)"),
+        (dict(scores=[[0.5]]), r"shape \(1, 1\); it holds one number a trial"),
         (dict(cohort_scores=np.ones((8, 3))), "recording 0 scores the same"),
         (dict(cohort_scores=np.arange(8.0)[:, None]), "recording 0 scores the same"),
         (dict(cohort_scores=np.full((8, 3), np.inf)), "infinity"),
@@ -115,7 +116,9 @@ def likelihood_ratios(cohort, singers):
     return PLDA().fit(cohort, singers).score_matrix
 
 
-@pytest.mark.parametrize(("method", "top_k"), [("s-norm", None), ("z-norm", 6)])
+@pytest.mark.parametrize(
+    ("method", "top_k"), [("s-norm", None), ("z-norm", 6), ("t-norm", None)]
+)
 @pytest.mark.parametrize(
     ("scoring", "reference"),
     [
@@ -157,14 +160,33 @@ def test_a_scorer_is_a_step_of_a_pipeline(voices, strangers):
     assert_array_equal(frozen.scorer_.means_, learned.means_)
 
 
+def test_a_scorer_that_is_fitted_again_forgets_what_it_was(voices, strangers):
+    scorer = CohortScorer(PLDA()).fit(*strangers).set_params(scoring="euclidean")
+    expected = CohortScorer("euclidean").fit(voices).score_matrix(voices, voices)
+    assert_array_equal(scorer.fit(voices).score_matrix(voices, voices), expected)
+
+
+def test_many_pairs_are_scored_in_batches(voices, strangers, rng, monkeypatch):
+    scorer = CohortScorer().fit(*strangers)
+    first, second = rng.randint(8, size=(2, 40))
+    expected = scorer.score_pairs(voices[first], voices[second])
+    monkeypatch.setattr(cohort_scorer, "_BATCH", 7)
+    assert_allclose(scorer.score_pairs(voices[first], voices[second]), expected)
+    scorer = CohortScorer().fit([[1.0, 1, 1], [2.0, 2, 2], [5.0, 5, 5]])
+    with pytest.raises(ValueError, match="recording 0 of first scores the same"):
+        scorer.score_pairs(voices[first], voices[second])
+
+
 @parametrize_with_checks([CohortScorer(), CohortScorer(PLDA())])
 def test_scikit_learn_s_checks(estimator, check):
     check(estimator)
 
 
 def test_singers_are_asked_for_where_a_scoring_learns_from_them():
+    learned = PLDA().fit([[0.0], [1.0], [2.0], [3.5]], [0, 0, 1, 1])
+    for scoring in ("cosine", FrozenEstimator(learned)):
+        assert not get_tags(CohortScorer(scoring)).target_tags.required
     assert get_tags(CohortScorer(PLDA())).target_tags.required
-    assert not get_tags(CohortScorer()).target_tags.required
 
 
 @pytest.mark.parametrize(
@@ -193,5 +215,5 @@ def test_pairs_that_cannot_be_scored(voices, strangers):
         scorer.score_pairs(voices, voices[1:])
     with pytest.raises(ValueError, match="2 features, but CohortScorer is expecting 3"):
         scorer.score_matrix(voices, voices[:, :2])
-    with pytest.raises(ValueError, match="recording 0 scores the same with all"):
+    with pytest.raises(ValueError, match="recording 0 of first scores the same"):
         CohortScorer().fit(np.ones((4, 3))).score_pairs(voices, voices)

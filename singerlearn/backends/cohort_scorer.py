@@ -4,9 +4,10 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import pairwise_distances
 from sklearn.metrics.pairwise import paired_distances
-from sklearn.utils import get_tags
+from sklearn.utils import gen_batches, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import (
     check_consistent_length,
@@ -14,7 +15,15 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from singerlearn.backends.score_normalization import METHODS, normalize_scores
+from singerlearn.backends.score_normalization import (
+    METHODS,
+    cohort_moments,
+    normalize,
+)
+
+# Recordings compared with the cohort at a time: of a million pairs, what each scores
+# with it never lies in memory at once.
+_BATCH = 4096
 
 
 class CohortScorer(MetaEstimatorMixin, BaseEstimator):
@@ -42,8 +51,8 @@ class CohortScorer(MetaEstimatorMixin, BaseEstimator):
     ----------
     cohort_ : ndarray of shape (n_cohort, n_features)
         Embeddings of the cohort.
-    scorer_ : estimator
-        The fitted `scoring`, if it is an estimator.
+    scorer_ : object
+        What scores before the cohort counts: the fitted `scoring`, if an estimator.
     n_features_in_ : int
         Dimensions of the embedding.
 
@@ -102,7 +111,9 @@ class CohortScorer(MetaEstimatorMixin, BaseEstimator):
                 f"top_k={self.top_k} of a cohort of {len(X)}; lower it, or give `fit` "
                 "more recordings"
             )
-        if not isinstance(self.scoring, str):
+        if isinstance(self.scoring, str):
+            self.scorer_ = _Likeness(self.scoring)
+        else:
             self.scorer_ = clone(self.scoring).fit(X, y)
         self.cohort_ = X
         return self
@@ -126,12 +137,8 @@ class CohortScorer(MetaEstimatorMixin, BaseEstimator):
         """
         first, second = self._check(first), self._check(second)
         check_consistent_length(first, second)
-        if isinstance(self.scoring, str):
-            scores = -paired_distances(first, second, metric=self.scoring)
-        else:
-            scores = self.scorer_.score_pairs(first, second)
-        pairs = np.arange(2 * len(first)).reshape(2, -1).T
-        return self._normalize(scores, pairs, first, second)
+        scores = self.scorer_.score_pairs(first, second)
+        return normalize(scores, self._moments(first, second))
 
     def score_matrix(self, first, second):
         """Score every recording against every other.
@@ -149,31 +156,48 @@ class CohortScorer(MetaEstimatorMixin, BaseEstimator):
             Deviations over what strangers score.
         """
         first, second = self._check(first), self._check(second)
-        scores = self._score(first, second)
-        pairs = np.indices(scores.shape).reshape(2, -1).T + [0, len(first)]
-        normalized = self._normalize(scores.ravel(), pairs, first, second)
-        return normalized.reshape(scores.shape)
+        scores = self.scorer_.score_matrix(first, second)
+        sides = zip(METHODS[self.method], self._moments(first, second), strict=True)
+        # The first side lies along rows of the scores, the second along columns.
+        return normalize(scores, [np.expand_dims(own, 2 - side) for side, own in sides])
 
     def _check(self, X):
         check_is_fitted(self)
         return validate_data(self, X, dtype=np.float64, reset=False)
 
-    def _score(self, first, second):
-        """Return how alike all are, (n_first, n_second), before the cohort counts."""
-        if isinstance(self.scoring, str):
-            return -pairwise_distances(first, second, metric=self.scoring)
-        return self.scorer_.score_matrix(first, second)
-
-    def _normalize(self, scores, pairs, first, second):
-        """Set scores of pairs out of both, one after the other, against the cohort."""
-        cohort_scores = self._score(np.vstack([first, second]), self.cohort_)
-        return normalize_scores(
-            scores, pairs, cohort_scores, method=self.method, top_k=self.top_k
-        )
+    def _moments(self, first, second):
+        """Return the cohort's mean and deviation, (2, n), on each side that counts."""
+        moments = []
+        for side in METHODS[self.method]:
+            X, name = [(first, "first"), (second, "second")][side]
+            parts = [
+                cohort_moments(
+                    self.scorer_.score_matrix(X[rows], self.cohort_),
+                    self.top_k,
+                    name=f"recording {{}} of {name}",
+                    start=rows.start,
+                )
+                for rows in gen_batches(len(X), _BATCH)
+            ]
+            moments.append(np.hstack(parts))
+        return moments
 
     def __sklearn_tags__(self):
         """Singers are asked for where what scores learns from them."""
         tags = super().__sklearn_tags__()
-        if not isinstance(self.scoring, str):
+        if not isinstance(self.scoring, (str, FrozenEstimator)):
             tags.target_tags.required = get_tags(self.scoring).target_tags.required
         return tags
+
+
+class _Likeness:
+    """Scores pairs as `PLDA` does, by angle or distance, having learned nothing."""
+
+    def __init__(self, metric):
+        self.metric = metric
+
+    def score_pairs(self, first, second):
+        return -paired_distances(first, second, metric=self.metric)
+
+    def score_matrix(self, first, second):
+        return -pairwise_distances(first, second, metric=self.metric)

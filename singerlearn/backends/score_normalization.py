@@ -5,7 +5,8 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import check_array
 
-METHODS = ("s-norm", "z-norm", "t-norm")
+# Of which sides of a pair mean and deviation count: the enrolled one, the one to test.
+METHODS = {"s-norm": (0, 1), "z-norm": (0,), "t-norm": (1,)}
 
 
 def normalize_scores(scores, pairs, cohort_scores, *, method="s-norm", top_k=None):
@@ -70,10 +71,14 @@ def normalize_scores(scores, pairs, cohort_scores, *, method="s-norm", top_k=Non
         cohort_scores, dtype=np.float64, input_name="cohort_scores"
     )
     pairs = np.asarray(pairs)
-    if pairs.shape != (*scores.shape, 2) or pairs.dtype.kind not in "iu":
+    if scores.ndim != 1:
+        raise ValueError(
+            f"scores has shape {scores.shape}; it holds one number a trial"
+        )
+    if pairs.shape != (len(scores), 2) or pairs.dtype.kind not in "iu":
         raise ValueError(
             f"pairs has shape {pairs.shape} and type {pairs.dtype} but holds the "
-            f"positions of two recordings for each of {scores.shape} scores"
+            f"positions of two recordings for each of {len(scores)} scores"
         )
     n_recordings, n_cohort = cohort_scores.shape
     if pairs.min() < 0 or pairs.max() >= n_recordings:
@@ -83,16 +88,64 @@ def normalize_scores(scores, pairs, cohort_scores, *, method="s-norm", top_k=Non
         )
     if method not in METHODS:
         raise ValueError(f"method={method!r} is not one of {', '.join(METHODS)}")
+    if top_k is not None and not (
+        isinstance(top_k, Integral) and 2 <= top_k <= n_cohort
+    ):
+        raise ValueError(f"top_k={top_k} must be among 2 to {n_cohort}, the cohort")
+    mean, deviation = cohort_moments(cohort_scores, top_k)
+    sides = [pairs[:, side] for side in METHODS[method]]
+    return normalize(scores, [(mean[side], deviation[side]) for side in sides])
+
+
+def cohort_moments(cohort_scores, top_k=None, *, name="recording {}", start=0):
+    """Return mean and deviation of what each recording scores with a cohort.
+
+    Parameters
+    ----------
+    cohort_scores : ndarray of shape (n_recordings, n_cohort)
+    top_k : int, default=None
+        As of `normalize_scores`.
+    name : str, default="recording {}"
+        What an error calls a recording of some number.
+    start : int, default=0
+        The number of the first.
+
+    Returns
+    -------
+    mean, deviation : ndarray of shape (n_recordings,)
+
+    Raises
+    ------
+    ValueError
+        If a recording scores the same with all of the cohort.
+    """
     if top_k is not None:
-        if not isinstance(top_k, Integral) or not 2 <= top_k <= n_cohort:
-            raise ValueError(f"top_k={top_k} must be among 2 to {n_cohort}, the cohort")
         cohort_scores = np.partition(cohort_scores, -top_k, axis=1)[:, -top_k:]
-    alike = np.flatnonzero(np.ptp(cohort_scores, axis=1) == 0)
+    mean, deviation = cohort_scores.mean(axis=1), cohort_scores.std(axis=1)
+    # What varies by less is the rounding of scores that are the same.
+    alike = np.flatnonzero(deviation <= 1e-10 * np.abs(cohort_scores).max(axis=1))
     if len(alike):
         raise ValueError(
-            f"recording {alike[0]} scores the same with all of the cohort; a cohort of "
-            "several different recordings is needed"
+            f"{name.format(start + alike[0])} scores the same with all of the cohort; "
+            "a cohort of several different recordings is needed"
         )
-    mean, deviation = cohort_scores.mean(axis=1), cohort_scores.std(axis=1)
-    z_norm, t_norm = ((scores - mean[side]) / deviation[side] for side in pairs.T)
-    return {"z-norm": z_norm, "t-norm": t_norm, "s-norm": (z_norm + t_norm) / 2}[method]
+    return mean, deviation
+
+
+def normalize(scores, moments):
+    """Return scores in deviations from the cohort's mean, averaged over sides.
+
+    Parameters
+    ----------
+    scores : ndarray
+    moments : list of pairs of ndarray
+        Mean and deviation of each side that counts, of shapes that go with `scores`.
+
+    Returns
+    -------
+    ndarray
+        In the shape of `scores`.
+    """
+    return sum((scores - mean) / deviation for mean, deviation in moments) / len(
+        moments
+    )

@@ -10,7 +10,7 @@ from scipy.spatial.distance import cdist
 from sklearn.preprocessing import StandardScaler
 from written import read
 
-from singerlearn import HandcraftedFeatures
+from singerlearn import HandcraftedFeatures, normalize_scores
 from singerlearn.metrics import equal_error_rate
 
 
@@ -31,29 +31,38 @@ def test_strangers_are_compared_across_songs(command, folder, tmp_path):
     asked = "--data", root, "--device", "cpu", "--output", tmp_path / "out"
     printed = command("strangers", *asked, "--rows", "hand-crafted,voices")
     assert "12 recordings of 4 singers" in printed
-    rows = {row["row"]: row for row in read(tmp_path / "out/fits.csv")}
+    lines = read(tmp_path / "out/fits.csv")
+    rows = {(line["row"], line["read by"]): line for line in lines}
 
     clips = HandcraftedFeatures().transform([root / path for path in table["path"]])
     scaler = StandardScaler().fit(np.concatenate(clips))
     means = np.array([scaler.transform(c).mean(axis=0) for c in clips])
     apart = cdist(means, means)
     singer, song = table["singer"], table["song"]
-    hits, targets, scores = [], [], []
+    hits, pairs = [], []
     for i in range(12):
         others = [j for j in range(12) if song[j] != song[i]]
         hits.append(singer[min(others, key=lambda j: apart[i, j])] == singer[i])
     for i, j in combinations(range(12), 2):
         if song[i] != song[j]:
-            targets.append(singer[i] == singer[j])
-            scores.append(-apart[i, j])
-    found = rows["hand-crafted"]
-    assert float(found["crossed 1-NN"]) == pytest.approx(np.mean(hits))
-    expected = equal_error_rate(np.array(targets), np.array(scores))
-    assert float(found["crossed EER"]) == pytest.approx(expected)
-    assert float(rows["voices"]["crossed 1-NN"]) > 0.8  # by chance 0.25
-    (line,) = (line for line in printed.splitlines() if line.startswith("| voices"))
-    cells = line.strip("| ").split(" | ")[1:]
-    for cell, figure in zip(cells, list(rows["voices"].values())[1:], strict=True):
+            pairs.append((i, j))
+    is_target = np.array([singer[i] == singer[j] for i, j in pairs])
+    scores = {
+        "distance": -apart[tuple(np.transpose(pairs))],
+        "distance, s-norm": normalize_scores(
+            -apart[tuple(np.transpose(pairs))], pairs, -apart
+        ),
+    }
+    for reading, expected in scores.items():
+        found = rows["hand-crafted", reading]["crossed EER"]
+        assert float(found) == pytest.approx(equal_error_rate(is_target, expected))
+    found = rows["hand-crafted", "distance"]["crossed 1-NN"]
+    assert float(found) == pytest.approx(np.mean(hits))
+    assert float(rows["voices", "angle"]["crossed 1-NN"]) > 0.8  # by chance 0.25
+    (line,) = (t for t in printed.splitlines() if t.startswith("| voices | angle |"))
+    cells = line.strip("| ").split(" | ")[2:]
+    figures = list(rows["voices", "angle"].values())[2:]
+    for cell, figure in zip(cells, figures, strict=True):
         low, high = map(float, cell.partition("[")[2].rstrip("]").split(", "))
         assert cell.startswith(f"{float(figure):.3f} [") and low <= high
         assert low - 5e-4 <= float(figure) <= high + 5e-4
