@@ -41,7 +41,8 @@ itself or, where there are but embeddings, by a classifier over those of their c
 Fits are kept in --output: a run that is stopped goes on where it was, and other rows
 and more seeds add to what is there. The brackets hold Student's interval of the mean,
 of 95 %, over seeds, each being the mean of its folds; draws of one seed and another
-share singers, which makes it a little narrow.
+share singers, which makes it a little narrow. Where embeddings that are not trained
+name known singers nothing is drawn, and it is over other singers, by a bootstrap.
 """
 
 import time
@@ -73,13 +74,17 @@ from singerlearn import (
 )
 from singerlearn.backends import PLDA, CohortScorer
 from singerlearn.metrics import (
+    bootstrap_interval,
     chunk_accuracy,
     equal_error_rate,
     recording_accuracy,
 )
 from singerlearn.pretrained import ENCODERS, SHIPPED
 
-TABLES = ("new-singers", "known-singers")
+TABLES = {  # and their figures
+    "new-singers": ("crossed 1-NN", "crossed EER"),
+    "known-singers": ("chunks", "recordings"),
+}
 FROZEN = {
     "hand-crafted": "clips",
     "synthetic-lda": "cepstra",
@@ -310,24 +315,54 @@ def judge_names(row, fit, train, test, voices):
 
 
 def name_singers(row, known, new, singers, sought):
-    """Yield who names recordings by their embeddings, and how often rightly."""
+    """Yield who names recordings by their embeddings, and how often rightly.
+
+    Under "outcome" stands who is sought and, by figure, of how much in each recording
+    the name is right, and of how much there is, (2, n_recordings).
+    """
     for name, classifier in CLASSIFIERS.items():
         model = ClipClassifier(make_pipeline(scaler_of(row), classifier))
         model.fit(known, singers)
+        chunks, named = model.predict_chunks(new), model.predict(new)
+        right = [np.sum(own == who) for own, who in zip(chunks, sought, strict=True)]
         yield {
             "read by": name,
-            "chunks": chunk_accuracy(sought, model.predict_chunks(new)),
-            "recordings": recording_accuracy(sought, model.predict(new)),
+            "chunks": chunk_accuracy(sought, chunks),
+            "recordings": recording_accuracy(sought, named),
+            "outcome": {
+                "singers": sought,
+                "chunks": np.stack([right, [len(own) for own in chunks]]),
+                "recordings": np.stack([named == sought, np.ones(len(sought))]),
+            },
         }
 
 
-def summarise(measured):
+def interval_over_singers(outcomes, figure):
+    """Return the mean of folds with its interval over other singers, by a bootstrap."""
+    right, heard = np.hstack([own[figure] for own in outcomes])
+    singers = np.concatenate([own["singers"] for own in outcomes])
+    fold = np.repeat(np.arange(len(outcomes)), [len(o["singers"]) for o in outcomes])
+
+    def mean_of_folds(right, heard, fold):
+        return np.mean(np.bincount(fold, right) / np.bincount(fold, heard))
+
+    return str(
+        bootstrap_interval(
+            mean_of_folds, right, heard, fold, groups=singers, random_state=0
+        )
+    )
+
+
+def summarise(measured, figures):
     """Yield a line for each row and reading: means with intervals, steps, seconds."""
     for row, reading in dict.fromkeys((m["row"], m["read by"]) for m in measured):
         own = [m for m in measured if (m["row"], m["read by"]) == (row, reading)]
         line = {"row": row, "read by": reading, "fits": len(own)}
         seeds = dict.fromkeys(m["seed"] for m in own)
-        for what in list(own[0])[-2:]:  # the two figures of the table
+        for what in figures:
+            if "outcome" in own[0]:
+                line[what] = interval_over_singers([m["outcome"] for m in own], what)
+                continue
             line[what] = mean_and_interval(
                 [np.mean([m[what] for m in own if m["seed"] == s]) for s in seeds]
             )
@@ -348,7 +383,7 @@ def parse():
         },
         default=",".join(DEFAULT),
     )
-    parser.add_argument("--tables", nargs="+", choices=TABLES, default=TABLES)
+    parser.add_argument("--tables", nargs="+", choices=TABLES, default=[*TABLES])
     parser.add_argument(
         "--steps", type=collection.positive, default=1000, help="of 32 chunks"
     )
@@ -387,7 +422,7 @@ def main():
             )
     runs.complete(fits)
 
-    for wanted in arguments.tables:
+    for wanted, figures in TABLES.items():
         measured = []
         judge = judge_names if wanted == "known-singers" else judge_embedding
         for key, (table, row, fold, seed, train, test) in about.items():
@@ -395,13 +430,15 @@ def main():
                 result = runs.read(key)
                 fit = {"row": row, "fold": fold, "seed": seed}
                 fit |= {what: round(float(result[what]), 1) for what in EFFORT}
-                for figures in judge(row, result, train, test, voices):
-                    measured.append(fit | figures)
-        if not measured:  # rows of the other table alone
+                for judged in judge(row, result, train, test, voices):
+                    measured.append(fit | judged)
+        if not measured:
             continue
-        table = list(summarise(measured))
+        table = list(summarise(measured, figures))
         print(f"\n{wanted}\n", markdown(table), sep="\n")
         caption = f"{wanted}: {voices}, {arguments.steps} steps of 32 chunks."
+        for fit in measured:
+            fit.pop("outcome", None)
         runs.write(table, measured, caption, prefix=f"{wanted}_")
     print(f"Written to {runs.folder.resolve()}")
 

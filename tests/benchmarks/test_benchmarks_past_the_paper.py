@@ -102,6 +102,29 @@ def test_the_interval_is_students():
     assert mean_and_interval([0.9, 1.0]).endswith("1.000]")
 
 
+def test_known_singers_are_named_with_an_interval_over_singers(rng):
+    from past_the_paper import interval_over_singers, name_singers
+
+    singers = np.repeat(np.arange(8), 3)
+    centres = rng.randn(8, 6)
+    known, new, other = (
+        [centres[s] + rng.randn(2 + s % 3, 6) for s in singers] for _ in range(3)
+    )
+    judged = [
+        list(name_singers("voices", known, X, singers, singers)) for X in (new, other)
+    ]
+    for first, second in zip(*judged, strict=True):
+        outcomes = first["outcome"], second["outcome"]
+        for figure in ("chunks", "recordings"):
+            mean = (first[figure] + second[figure]) / 2
+            text = interval_over_singers(outcomes, figure)
+            assert text.startswith(f"{mean:.3f} [")
+            low, high = map(float, text[7:-1].split(", "))
+            assert low < mean < high
+        right = sum(o["recordings"][0].sum() for o in outcomes)
+        assert right == 48 * (first["recordings"] + second["recordings"]) / 2
+
+
 def test_one_command_prints_the_table_and_goes_on(table, tmp_path):
     made = "--data", "synthetic", "--singers", 8, "--recordings", 3, "--duration", 6
     asked = *made, "--tables", "new-singers", "--output", tmp_path
