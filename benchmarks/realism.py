@@ -27,7 +27,8 @@ import collection
 import machine
 import numpy as np
 from frozen_embeddings import cepstral_statistics, fit_on_synthetic_singers
-from past_the_paper import as_they_come, crossed_figures, sides
+from past_the_paper import sides
+from readings import as_they_come, crossed_figures
 from runs import Runs, markdown, mean_and_interval
 
 from singerlearn.synthesis import SyntheticSingers

@@ -22,7 +22,8 @@ import machine
 import numpy as np
 from command_line import make_parser
 from frozen_embeddings import fingerprints, hear
-from past_the_paper import FROZEN, as_they_come, crossed
+from past_the_paper import FROZEN
+from readings import as_they_come, crossed
 from runs import Runs, markdown
 
 from singerlearn.metrics import bootstrap_interval, equal_error_rate

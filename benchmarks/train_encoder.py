@@ -32,6 +32,12 @@ import numpy as np
 import past_the_paper
 import singing_embedding
 from frozen_embeddings import ask, hear, sing
+from readings import (
+    crossed_figures,
+    interval_over_singers,
+    name_singers,
+    similarities,
+)
 from runs import mean_and_interval
 from sklearn.preprocessing import Normalizer
 
@@ -119,16 +125,14 @@ def judge_ravdess(encoder, voices, device):
     for seed, row in product(range(6), ("encoder", "voices")):
         ((_, train, test),) = past_the_paper.sides("new-singers", voices, seed)
         own = [[heard(row)[i] for i in side] for side in (train, test)]
-        for reading, alike in past_the_paper.similarities(
-            row, *own, voices.singers[train]
-        ):
-            figures = past_the_paper.crossed_figures(alike, voices, test)
+        for reading, alike in similarities(row, *own, voices.singers[train]):
+            figures = crossed_figures(alike, voices, test)
             new.setdefault(f"{row}, {READINGS[reading]}", []).append(figures)
     for row, name in KNOWN_ROWS.items():
         for _, train, test in past_the_paper.sides("known-singers", voices, 0):
             own = [[heard(row)[i] for i in side] for side in (train, test)]
             labels = [voices.singers[side] for side in (train, test)]
-            for figures in past_the_paper.name_singers(row, *own, *labels):
+            for figures in name_singers(row, *own, *labels):
                 if figures["read by"] == "LDA, shrunken":
                     known.setdefault(name, []).append(figures["outcome"])
     of_drawn, of_known = past_the_paper.TABLES.values()
@@ -138,10 +142,7 @@ def judge_ravdess(encoder, voices, device):
             for name, own in new.items()
         },
         KNOWN_SINGERS: {
-            name: {
-                what: past_the_paper.interval_over_singers(own, what)
-                for what in of_known
-            }
+            name: {what: interval_over_singers(own, what) for what in of_known}
             for name, own in known.items()
         },
     }

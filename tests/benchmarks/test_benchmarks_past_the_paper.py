@@ -103,7 +103,7 @@ def test_the_interval_is_students():
 
 
 def test_known_singers_are_named_with_an_interval_over_singers(rng):
-    from past_the_paper import interval_over_singers, name_singers
+    from readings import interval_over_singers, name_singers
 
     singers = np.repeat(np.arange(8), 3)
     centres = rng.randn(8, 6)
