@@ -5,6 +5,7 @@ Contenders have processes of their own: ours changes how its process keeps memor
 
 import tempfile
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,14 @@ N_STEPS = 15  # of a fit whose memory is measured
 def precisions():
     """Return what precision="auto" stands for here, and float32 if that is another."""
     return dict.fromkeys([check_precision("auto", "cpu"), "float32"])
+
+
+def computed():
+    """Return precisions, as they come and compiled, by what they are called."""
+    return {
+        f"{precision}{', compiled' if compile else ''}": (precision, compile)
+        for precision, compile in product(precisions(), (False, True))
+    }
 
 
 def synthetic(n_recordings, n_frames):
@@ -67,32 +76,33 @@ def training_row(sizes):
             verbose=0,
         )
         contenders = {"plain": partial(train_plainly, model, chunks, y)} | {
-            precision: partial(train, model, chunks, y, precision)
-            for precision in precisions()
+            name: partial(train, model, chunks, y, *how)
+            for name, how in computed().items()
         }
         rounds = in_turn(contenders, sizes.fits, warm_up=False, apart=True)
         plain = np.array(rounds["plain"][0][1])
         network = dict(block=block, filters=sizes.filters, aggregation="attention")
         cost, _, _ = operations(chunks[0], "cpu", **network)
-        for precision in precisions():
-            off = np.abs(np.array(rounds[precision][0][1]) / plain - 1).max()
-            speeds = [n_chunks / typical(rounds, n) for n in (precision, "plain")]
+        for name, (precision, _) in computed().items():
+            off = np.abs(np.array(rounds[name][0][1]) / plain - 1).max()
+            speeds = [n_chunks / typical(rounds, n) for n in (name, "plain")]
             # Beside a product of float32 matrices: how far a ratio can go at all.
             shares = [round(100 * speed * cost / rate) for speed in speeds]
             yield Row(
-                f"training, {block} {sizes.filters}, {precision}",
+                f"training, {block} {sizes.filters}, {name}",
                 "the same network in plain skorch, its default loader, float32",
                 goal[precision],
-                ratios(rounds, "plain", precision),
+                ratios(rounds, "plain", name),
                 "{:.3g} against {:.3g} chunks/s, {} and {} % of this machine's float32 "
                 "matrix rate; ".format(*speeds, *shares)
                 + f"epoch losses within {off:.1e} of each other",
             )
 
 
-def train(model, chunks, y, precision):
+def train(model, chunks, y, precision, compile):
     """Fit; return the seconds of an epoch after the first, and all losses."""
-    return of_epochs(model.set_params(precision=precision).fit(chunks, y).history_)
+    model.set_params(precision=precision, compile=compile)
+    return of_epochs(model.fit(chunks, y).history_)
 
 
 def train_plainly(model, chunks, y):
@@ -166,13 +176,16 @@ def prediction_row(sizes):
     heard = make_singers(2, 1, duration=sizes.seconds, random_state=0).recordings
     chunks = MelChunker().transform(heard)
     n_chunks = sum(map(len, chunks))
+    ways = {
+        f"{inference}{', compiled' if compile else ''}": (inference, compile)
+        for inference, compile in product(("chunks", "dense"), (False, True))
+    }
     rounds = in_turn(
         {
             "batches of 1": partial(predict_plainly, model, chunks, 1),
             "batches of 32": partial(predict_plainly, model, chunks, 32),
-            "chunks": partial(predict, model, chunks, "chunks"),
-            "dense": partial(predict, model, chunks, "dense"),
-        },
+        }
+        | {name: partial(predict, model, chunks, *how) for name, how in ways.items()},
         sizes.fits,
         apart=True,
     )
@@ -183,7 +196,7 @@ def prediction_row(sizes):
 
     def speed(way):
         speed = n_chunks / typical(rounds, way)
-        cost = of_dense if way == "dense" else of_chunk
+        cost = of_dense if way.startswith("dense") else of_chunk
         return f"{speed:.3g} chunks/s ({100 * speed * cost / rate:.0f} %)"
 
     theirs = "the same network, chunk by chunk, plain, float32"
@@ -196,25 +209,27 @@ def prediction_row(sizes):
         f"{speed('batches of 32')} against {speed('batches of 1')}; in brackets the "
         "share of this machine's float32 matrix rate",
     )
-    for way, goal in {"chunks": "≥ 5 times", "dense": "≥ 12 times"}.items():
+    goals = {"chunks": "≥ 5 times", "dense": "≥ 12 times"}
+    for way, (inference, _) in ways.items():
         ours = rounds[way][0][1]
         of_chunks, of_recordings = (
             max(np.abs(f(a) - f(b)).max() for a, b in zip(ours, plain, strict=True))
             for f in (np.asarray, partial(np.mean, axis=0))
         )
         yield Row(
-            f"{network}, ours, {way}, {next(iter(precisions()))}",
+            f"{network}, ours, {next(iter(precisions()))}, {way}",
             theirs,
-            goal,
+            goals[inference],
             ratios(rounds, "batches of 1", way),
             f"{speed(way)}; probabilities differ by {of_chunks:.1e} at most, "
             f"those of recordings by {of_recordings:.1e}",
         )
 
 
-def predict(model, chunks, inference):
+def predict(model, chunks, inference, compile):
     """Return seconds, and the probabilities of each recording's chunks."""
-    return timed(model.set_params(inference=inference).predict_proba_chunks, chunks)
+    model.set_params(inference=inference, compile=compile)
+    return timed(model.predict_proba_chunks, chunks)
 
 
 def predict_plainly(model, chunks, batch_size):

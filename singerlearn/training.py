@@ -208,14 +208,13 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
                 load_weights(net.module_, self.pretrained, output=self._keeps_output)
             # On a CPU, convolutions run up to twice as fast over channels-last.
             net.module_.to(memory_format=torch.channels_last)
-            if self.compile:
-                net.module_.compile()
+            net.module_.compiled = self.compile
             with naming_the_batch_that_fits(net, train, self._batch_unit):
                 run(net, train, valid if len(validation) else None)
+        net.module_.compiled = False  # not compiled anew for one chunk
         # The losses say nothing of the weights after the last step.
         with torch.inference_mode():
-            # By `forward`, which is not compiled anew for this one chunk.
-            if not net.module_.eval().forward(train.batch([0])[0]).isfinite().all():
+            if not net.module_.eval()(train.batch([0])[0]).isfinite().all():
                 raise diverged(net)
         self.net_ = net
         self.history_ = net.history
@@ -348,6 +347,7 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
         # Where the model was trained need not be where it is used.
         device = next(module.parameters()).device
         module.precision = check_precision(self.precision, device)
+        module.compiled = self.compile
         read = read_chunks if self.inference == "chunks" else read_densely
         with (
             torch.inference_mode(),

@@ -24,27 +24,60 @@ def test_the_callers_random_state_is_untouched():
         assert torch.equal(first, torch.rand(3))
 
 
-def test_a_compiled_network_trains_alike(recordings, tiny, monkeypatch):
-    graphs, compile_module = [], torch.nn.Module.compile
+class Backend(list):
+    """A compiler that runs graphs as they are, and keeps them: no minute of waiting."""
 
-    def backend(graph, inputs):  # which runs the graph as it is: no minute of compiling
-        graphs.append(graph)
+    def compile(self, graph, inputs):
+        self.append(graph)
         return graph.forward
 
+
+@pytest.fixture
+def backend(monkeypatch):
+    """What torch compiles by."""
+    backend, compile_function = Backend(), torch.compile
+    torch.compiler.reset()
     monkeypatch.setattr(
-        torch.nn.Module, "compile", lambda net: compile_module(net, backend=backend)
+        torch,
+        "compile",
+        lambda function, **options: compile_function(
+            function, backend=lambda *graph: backend.compile(*graph), **options
+        ),
     )
+    return backend
+
+
+def test_a_compiled_network_trains_and_predicts_alike(recordings, tiny, backend):
     plain, compiled = (
         SingerNetClassifier(**tiny, compile=compile).fit(recordings, [0, 1, 0])
         for compile in (False, True)
     )
-    assert graphs
+    in_training = len(backend)
+    assert in_training
     losses = [[row["train_loss"] for row in m.history_] for m in (plain, compiled)]
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
+
+    proba = compiled.predict_proba(recordings)
+    assert len(backend) > in_training
+    np.testing.assert_allclose(proba, plain.predict_proba(recordings), rtol=1e-4)
     again = pickle.loads(pickle.dumps(compiled))
-    np.testing.assert_array_equal(
-        again.predict_proba(recordings), compiled.predict_proba(recordings)
-    )
+    np.testing.assert_array_equal(again.predict_proba(recordings), proba)
+    torch.compiler.reset()
+    del backend[:]
+    compiled.set_params(compile=False).predict_proba(recordings)
+    assert not backend
+
+
+def test_who_cannot_compile_is_told(recordings, tiny, backend):
+    def broken(graph, inputs):
+        raise RuntimeError("No working C++ compiler found")
+
+    backend.compile = broken
+    model = SingerNetClassifier(**tiny, compile=True)
+    with pytest.raises(
+        ValueError, match="No working C\\+\\+ compiler .* compile=False"
+    ):
+        model.fit(recordings, [0, 1, 0])
 
 
 def test_losses_are_read_once_an_epoch_and_are_skorchs(recordings, tiny, monkeypatch):

@@ -92,6 +92,10 @@ class SingerNet(nn.Module):
 
     Attributes
     ----------
+    compiled : bool
+        Whether the convolutions run as torch compiles them, False at first; may be
+        changed at any time. The first call takes tens of seconds, for which a C++
+        compiler is needed; later ones, of any number and length of chunks, are faster.
     n_pooled : int
         Frames of the spectrogram in one frame after the pools.
     reach : int
@@ -134,6 +138,7 @@ class SingerNet(nn.Module):
     ):
         super().__init__()
         self.precision = precision
+        self.compiled = False
         self.n_cepstra = n_cepstra
         make_block = _choose("block", block, BLOCKS)
         make_aggregation = _choose("aggregation", aggregation, AGGREGATIONS)
@@ -226,8 +231,9 @@ class SingerNet(nn.Module):
         """
         smooth = self.smooth(chunks)
         fast = self.precision == "bfloat16"
+        convolve = _compiled(self._convolve) if self.compiled else self._convolve
         with torch.autocast(chunks.device.type, torch.bfloat16, enabled=fast):
-            h = self.convolutions(smooth.unsqueeze(1) / DB_RANGE)
+            h = convolve(smooth.unsqueeze(1) / DB_RANGE)
         if h.requires_grad and h.is_contiguous(memory_format=torch.channels_last):
             # The gradient comes back channels-first, on which the last pool's backward
             # would take several times as long.
@@ -237,6 +243,9 @@ class SingerNet(nn.Module):
         return h.flatten(1, 2).to(
             self.output.weight.dtype
         )  # (batch, channels * bands, frames)
+
+    def _convolve(self, h):
+        return self.convolutions(h)
 
     def read(self, frames, reading="outputs"):
         """What the network says of frames that `frames` gave.
@@ -317,6 +326,25 @@ def _choose(parameter, name, choices):
     if name not in choices:
         raise ValueError(f"{parameter}={name!r} is not one of {', '.join(choices)}")
     return choices[name]
+
+
+def _compiled(function):
+    """Return a function as torch compiles it: once, whatever the size of its input."""
+    compiled = torch.compile(function, dynamic=True)
+
+    def run(h):
+        from torch._dynamo.exc import BackendCompilerFailed
+
+        try:
+            return compiled(h)
+        except BackendCompilerFailed as error:
+            reason = str(error.inner_exception).partition("\n")[0]
+            raise ValueError(
+                f"torch cannot compile the network here ({reason}); a C++ compiler is "
+                "needed, such as g++; install one, or set compile=False"
+            ) from error
+
+    return run
 
 
 def _strides(downsampling, halvings):
