@@ -105,9 +105,10 @@ class SingerNetClassifier(
         What the convolutions compute in. "auto" takes bfloat16 on a GPU or processor
         with units for it, else float32; the paper has float32.
     compile : bool, default=False
-        Whether torch compiles the convolutions before they are first used, in training
-        and in prediction each, which takes tens of seconds and a C++ compiler, and then
-        gives the same numbers faster: for long ones. May be changed without a new fit.
+        Whether torch compiles the convolutions when they are first used, in training
+        and in prediction each: tens of seconds, and a C++ compiler on a CPU, for the
+        same numbers. For long predictions, 1.2 to 1.6 times as fast on a CPU; training
+        there gains nothing (``docs/performance.md``). May be set without a new fit.
     keep_memory : bool, default=True
         Whether a fit, or a prediction, on a CPU with glibc keeps freed memory for its
         next step, which is faster and costs up to 1.5 GB. It concerns the whole process
