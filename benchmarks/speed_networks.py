@@ -34,11 +34,11 @@ def precisions():
     return dict.fromkeys([check_precision("auto", "cpu"), "float32"])
 
 
-def computed():
-    """Return precisions, as they come and compiled, by what they are called."""
+def also_compiled(names):
+    """Return names and whether torch compiles, by what both together are called."""
     return {
-        f"{precision}{', compiled' if compile else ''}": (precision, compile)
-        for precision, compile in product(precisions(), (False, True))
+        f"{name}{', compiled' if compile else ''}": (name, compile)
+        for name, compile in product(names, (False, True))
     }
 
 
@@ -77,13 +77,13 @@ def training_row(sizes):
         )
         contenders = {"plain": partial(train_plainly, model, chunks, y)} | {
             name: partial(train, model, chunks, y, *how)
-            for name, how in computed().items()
+            for name, how in also_compiled(precisions()).items()
         }
         rounds = in_turn(contenders, sizes.fits, warm_up=False, apart=True)
         plain = np.array(rounds["plain"][0][1])
         network = dict(block=block, filters=sizes.filters, aggregation="attention")
         cost, _, _ = operations(chunks[0], "cpu", **network)
-        for name, (precision, _) in computed().items():
+        for name, (precision, _) in also_compiled(precisions()).items():
             off = np.abs(np.array(rounds[name][0][1]) / plain - 1).max()
             speeds = [n_chunks / typical(rounds, n) for n in (name, "plain")]
             # Beside a product of float32 matrices: how far a ratio can go at all.
@@ -176,10 +176,7 @@ def prediction_row(sizes):
     heard = make_singers(2, 1, duration=sizes.seconds, random_state=0).recordings
     chunks = MelChunker().transform(heard)
     n_chunks = sum(map(len, chunks))
-    ways = {
-        f"{inference}{', compiled' if compile else ''}": (inference, compile)
-        for inference, compile in product(("chunks", "dense"), (False, True))
-    }
+    ways = also_compiled(("chunks", "dense"))
     rounds = in_turn(
         {
             "batches of 1": partial(predict_plainly, model, chunks, 1),

@@ -146,6 +146,5 @@ def normalize(scores, moments):
     ndarray
         In the shape of `scores`.
     """
-    return sum((scores - mean) / deviation for mean, deviation in moments) / len(
-        moments
-    )
+    sides = [(scores - mean) / deviation for mean, deviation in moments]
+    return sum(sides) / len(sides)

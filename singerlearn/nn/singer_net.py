@@ -231,7 +231,9 @@ class SingerNet(nn.Module):
         """
         smooth = self.smooth(chunks)
         fast = self.precision == "bfloat16"
-        convolve = _compiled(self._convolve) if self.compiled else self._convolve
+        convolve = self.convolutions
+        if self.compiled:
+            convolve = _compiled(convolve.forward)
         with torch.autocast(chunks.device.type, torch.bfloat16, enabled=fast):
             h = convolve(smooth.unsqueeze(1) / DB_RANGE)
         if h.requires_grad and h.is_contiguous(memory_format=torch.channels_last):
@@ -243,9 +245,6 @@ class SingerNet(nn.Module):
         return h.flatten(1, 2).to(
             self.output.weight.dtype
         )  # (batch, channels * bands, frames)
-
-    def _convolve(self, h):
-        return self.convolutions(h)
 
     def read(self, frames, reading="outputs"):
         """What the network says of frames that `frames` gave.
