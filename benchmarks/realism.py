@@ -74,12 +74,12 @@ PARTS = {
     "as they are": {},
     "no accents": dict(voice=dict(vowel_offsets=np.ones(VOWELS.shape))),
     "one throat and mouth": dict(voice=dict(formant_offsets=np.ones(N_FORMANTS))),
-    "no nose": dict(voice=dict(nasality=0.0)),
+    "no nasal habit": dict(voice=dict(nasality=0.0)),
     "no singer's formant, no notch": dict(voice=dict(ring=0.0, dip=0.0)),
     "one register": dict(
         voice=dict(head_tilt=0.0, head_first_harmonic=0.0, head_breath=0.0)
     ),
-    "no creak": dict(voice=dict(creak=0.0)),
+    "no creaky habit": dict(voice=dict(creak=0.0)),
     "steady breath": dict(voice=dict(breath_drift=0.0)),
     "no ageing of held notes": dict(voice=dict(fading=0.0)),
     "vowels of one language": dict(text=dict(vowels=in_one_language)),

@@ -68,8 +68,8 @@ def gather_crowd(synthetic_singers, front_end, chunk_frames, rng):
     Raises
     ------
     ValueError
-        If the recordings' chunks are not Mel spectrograms, or a synthetic singer has
-        one song only.
+        If the recordings' chunks are not Mel spectrograms, or there is no synthetic
+        singer, or only one song of each.
     """
     synthetic_singers = wanted_singers(synthetic_singers, front_end)
     if synthetic_singers == 0:
@@ -81,6 +81,11 @@ def gather_crowd(synthetic_singers, front_end, chunk_frames, rng):
         raise ValueError(
             "synthetic singers are heard as by MelChunker, but these chunks were made "
             f"otherwise ({front_end}); set synthetic_singers=0"
+        )
+    if synthetic_singers.n_singers < 1:
+        raise ValueError(
+            f"{synthetic_singers} have nobody who sings; give them one singer or more, "
+            "or set synthetic_singers=0"
         )
     if synthetic_singers.n_songs < 2:
         raise ValueError(

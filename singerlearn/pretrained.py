@@ -29,7 +29,12 @@ BODY = (
     "aggregation", "head_norm", "dense", "dropout",
 )  # fmt: skip
 # What cards cannot do without.
-NEEDED = {"parameters": dict, "front_end": (dict, type(None)), "shape": list}
+NEEDED = {
+    "parameters": dict,
+    "front_end": (dict, type(None)),
+    "shape": list,
+    "hop_frames": int,
+}
 
 
 class TransferMixin:
@@ -72,8 +77,11 @@ class TransferMixin:
         known = {k: v for k, v in card["parameters"].items() if k in cls._kept}
         front_end = dict(card["front_end"] or {})
         if (kind := front_end.pop("spectrogram", None)) in CHUNKERS:
-            _, chunk_frames = card["shape"]
-            known["chunker"] = CHUNKERS[kind](chunk_frames=chunk_frames, **front_end)
+            known["chunker"] = CHUNKERS[kind](
+                chunk_frames=card["shape"][1],
+                hop_frames=card["hop_frames"],
+                **front_end,
+            )
         estimator = cls(**(known | {"pretrained": pretrained} | parameters))
         estimator._restore(card)
         return estimator
@@ -110,6 +118,7 @@ class PretrainedMixin(TransferMixin):
             "parameters": {name: parameters[name] for name in self._kept},
             "front_end": self.front_end_,
             "shape": [self.n_features_in_, self.chunk_frames_],
+            "hop_frames": self.hop_frames_,
             "singerlearn": singerlearn.__version__,
         }
         if taken := card.keys() & about.keys():
@@ -128,7 +137,7 @@ def read_card(pretrained=SHIPPED):
     Returns
     -------
     dict
-        With ``parameters``, ``front_end`` and ``shape`` at least.
+        With ``parameters``, ``front_end``, ``shape`` and ``hop_frames`` at least.
 
     Raises
     ------
@@ -152,15 +161,17 @@ def read_card(pretrained=SHIPPED):
         raise ValueError(f"{path} is no card of a network: {error!r}") from error
     if missing:
         raise ValueError(f"{path} is no card of a network: it lacks {missing[0]!r}")
-    if fault := _fault(card["shape"], card["front_end"]):
+    if fault := _fault(card["shape"], card["hop_frames"], card["front_end"]):
         raise ValueError(f"{path} is no card of a network: {fault}")
     return card
 
 
-def _fault(shape, front_end):
+def _fault(shape, hop_frames, front_end):
     """Return what is wrong with the chunks that a card tells of, or None."""
     if len(shape) != 2 or not all(isinstance(n, int) and n > 0 for n in shape):
         return f"its shape {shape} is not a number of bands and one of frames"
+    if hop_frames < 1:
+        return f"its chunks lie {hop_frames} frames apart, which must be at least 1"
     kind = (front_end or {}).get("spectrogram", "")
     if not isinstance(kind, str):
         return f"its front end has no spectrogram {kind!r}"

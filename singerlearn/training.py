@@ -161,7 +161,7 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
         weights = np.ones(len(chunks)) if weights is None else weights
         if groups is not None:
             groups = encode_labels(groups, "groups", len(chunks))[1]
-        self.front_end_ = chunks[0].front_end
+        self.front_end_, self.hop_frames_ = chunks[0].front_end, chunks[0].hop_frames
         self.n_features_in_, self.chunk_frames_ = chunks[0].shape[1:]
         rng = check_random_state(self.random_state)
         device = check_device(self.device)
@@ -264,7 +264,7 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
 
     def _take_front_end(self, card):
         """Expect recordings as a pretrained network knows them."""
-        self.front_end_ = card["front_end"]
+        self.front_end_, self.hop_frames_ = card["front_end"], card["hop_frames"]
         self.n_features_in_, self.chunk_frames_ = card["shape"]
 
     def _restore_net(self, card, n_outputs, criterion):

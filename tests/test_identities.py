@@ -54,6 +54,8 @@ def test_a_crowd_that_cannot_be_heard_is_refused(singers, chunked, rng, tiny):
         gather_crowd(5, None, 100, rng)
     with pytest.raises(ValueError, match="two or more"):
         gather_crowd(SyntheticSingers(5, n_songs=1), chunked[0].front_end, 9, rng)
+    with pytest.raises(ValueError, match="nobody who sings"):
+        gather_crowd(SyntheticSingers(0), chunked[0].front_end, 9, rng)
     net = SingerNetClassifier(**tiny | {"synthetic_singers": 2}, chunker=CQTChunker())
     with pytest.raises(ValueError, match="'cqt'"):
         net.fit(singers.recordings[:6], singers.singers[:6])

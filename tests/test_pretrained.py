@@ -113,7 +113,7 @@ def test_a_classifier_starts_from_there_with_an_output_of_its_own(
         ("card.json", '{"parameters": {}}', "KeyError.'front_end'"),
         (
             "card.json",
-            '{"parameters": {}, "front_end": null, "shape": [96, 256]}',
+            '{"parameters": {}, "front_end": null, "shape": [9, 25], "hop_frames": 5}',
             "it lacks 'block'",
         ),
         ("weights.safetensors", "nothing", r"weights.safetensors cannot be read"),
@@ -132,6 +132,8 @@ def test_damaged_files_are_named(kept, tmp_path, name, content, message):
         ({"shape": [96]}, r"its shape \[96\] is not a number of bands"),
         ({"shape": ["a", 256]}, "not a number of bands"),
         ({"shape": [96, 0]}, "not a number of bands"),
+        ({"hop_frames": None}, "it lacks 'hop_frames'"),
+        ({"hop_frames": 0}, "lie 0 frames apart"),
         ({"front_end": "mel"}, "it lacks 'front_end'"),
         ({"front_end": {"spectrogram": ["mel"]}}, "has no spectrogram"),
         (
@@ -205,7 +207,8 @@ def test_what_does_not_fit_is_an_error(kept, chunked, singers, tmp_path):
 
 def test_parameters_of_other_front_ends_come_back(singers, tmp_path):
     embedder = SingerEmbedder(
-        4, filters=(4, 8), chunker=MelChunker(n_mels=40, chunk_frames=100),
+        4, filters=(4, 8),
+        chunker=MelChunker(n_mels=40, chunk_frames=100, hop_frames=13),
         max_epochs=1, chunks_per_recording=1, device="cpu", random_state=0, verbose=0,
     )  # fmt: skip
     embedder.fit(singers.recordings, singers.singers).save_pretrained(tmp_path)

@@ -81,7 +81,7 @@ class SyntheticSingers:
         Raises
         ------
         IndexError
-            If there is no such singer.
+            If there is no such singer or take.
         """
         front_end, margin, duration = self._timing()
         voice, performance, channel, rng = self._perform(singer, take, duration)
@@ -108,7 +108,7 @@ class SyntheticSingers:
         Raises
         ------
         IndexError
-            If there is no such singer.
+            If there is no such singer or take.
         """
         front_end, margin, duration = self._timing()
         voice, performance, channel, rng = self._perform(singer, take, duration)
@@ -135,6 +135,8 @@ class SyntheticSingers:
             raise IndexError(
                 f"there is no singer {singer} among {self.n_singers}; they count from 0"
             )
+        if take < 0:
+            raise IndexError(f"there is no take {take}; they count from 0")
         rng = stream(self.random_state, 2, singer, take)
         voice = in_mood(self.singer(singer), rng, effect=self.mood_effect)
         song = self.song(singer, take % self.n_songs)

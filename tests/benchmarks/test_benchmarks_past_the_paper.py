@@ -3,6 +3,7 @@
 import json
 import sys
 from functools import partial
+from itertools import product
 from types import SimpleNamespace
 
 import librosa
@@ -14,6 +15,7 @@ from sklearn.datasets import make_blobs
 from written import read
 
 from singerlearn import CohortScorer, SingerEmbedder
+from singerlearn.datasets import make_singers
 from singerlearn.metrics import equal_error_rate, leave_one_out_predict, make_trials
 from singerlearn.pretrained import SHIPPED, read_card
 from singerlearn.synthesis import SyntheticSingers
@@ -229,6 +231,10 @@ def test_an_encoder_is_trained_measured_and_goes_on(command, tmp_path, monkeypat
     assert card["command"].endswith(f"--device cpu --output {encoder}")
     assert set(card["figures"]["3 new synthetic singers"]) == {"1-NN", "EER"}
     assert card["front_end"]["n_mels"] == 96
+    again = tmp_path / "again"
+    command("train_encoder", *asked[:-1], again)
+    for name in ("weights.safetensors", "space.safetensors"):
+        assert (again / name).read_bytes() == (encoder / name).read_bytes()
 
     monkeypatch.setattr(past_the_paper, "IDENTITIES", dict(synthetic_singers=2))
     asked = "--data", "synthetic", "--singers", 8, "--recordings", 2, "--duration", 6
@@ -260,6 +266,40 @@ def test_an_encoder_is_measured_by_ravdess_song_alone(command, tmp_path, rng):
     with pytest.raises(SystemExit, match="is not RAVDESS song"):
         command("train_encoder", "--data", tmp_path, "--output", tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+def test_known_singers_are_named_in_other_songs(table, tmp_path, monkeypatch):
+    import past_the_paper
+
+    small = SMALL | dict(synthetic_singers=2)
+    monkeypatch.setattr(past_the_paper, "LIBRARY", past_the_paper.LIBRARY | small)
+    emotions, statements = ("03", "04"), ("01", "02")  # in major and in minor
+    takes = product(("01", "02", "03"), emotions, statements)
+    X = make_singers(3, 4, duration=9.0, random_state=0).recordings
+    for (actor, emotion, statement), waveform in zip(takes, X, strict=True):
+        name = f"03-02-{emotion}-01-{statement}-01-{actor}.wav"
+        sf.write(tmp_path / name, waveform, 22_050)
+
+    asked = "--data", tmp_path, "--tables", "known-singers", "--device", "cpu"
+    asked += (
+        "--rows",
+        "library,hand-crafted",
+        "--steps",
+        2,
+        "--output",
+        tmp_path / "runs",
+    )
+    printed = table(*asked)
+    assert "| library | itself | 2 |" in printed
+    assert "| hand-crafted | LDA | 2 |" in printed
+    fits = read(tmp_path / "runs" / "known-singers_fits.csv")
+    assert {fit["fold"] for fit in fits} == {"to-major", "to-minor"}
+    of_recordings = {
+        round(3 * float(fit["recordings"]), 6)
+        for fit in fits
+        if fit["read by"] == "itself"
+    }
+    assert of_recordings <= {0, 1, 2, 3}
 
 
 def test_known_singers_need_lyrics_and_melodies(table, tmp_path):

@@ -109,3 +109,5 @@ def test_says_that_there_is_no_such_singer(singer):
     for ask in (CROWD.render, CROWD.record):
         with pytest.raises(IndexError, match=f"no singer {singer} among 6"):
             ask(singer, 0)
+        with pytest.raises(IndexError, match="no take -2"):
+            ask(0, -2)
