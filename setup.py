@@ -1,6 +1,12 @@
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
+
+
+def read(name):
+    return (Path(__file__).parent / name).read_text(encoding="utf-8")
+
 
 extras = {
     "plots": ["matplotlib>=3.8"],
@@ -25,9 +31,9 @@ extras = {
 
 setup(
     name="singerlearn",
-    version="0.1.0.dev0",
+    version=re.search(r'__version__ = "(.+)"', read("singerlearn/__init__.py"))[1],
     description="Learns who is singing: scikit-learn estimators over recordings",
-    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description=read("README.md"),
     long_description_content_type="text/markdown",
     license="BSD-3-Clause",
     python_requires=">=3.11",

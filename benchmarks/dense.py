@@ -21,6 +21,7 @@ from timing import write_table
 from tqdm.auto import tqdm
 
 from singerlearn import MelChunker, SingerEmbedder, SingerNetClassifier
+from singerlearn.chunks import mean_of_each
 from singerlearn.metrics import chunk_accuracy, recording_accuracy
 
 
@@ -32,13 +33,12 @@ def compare_names(model, X, y):
         ways[way] = model.predict_proba_chunks(X)
     cells, named = {}, {}
     for way, of_chunks in ways.items():
-        named[way] = model.classes_[[p.mean(axis=0).argmax() for p in of_chunks]]
+        named[way] = model.classes_[mean_of_each(of_chunks).argmax(axis=1)]
         chunks = [model.classes_[p.argmax(axis=1)] for p in of_chunks]
         cells[f"chunks, {way}"] = f"{chunk_accuracy(y, chunks):.3f}"
         cells[f"recordings, {way}"] = f"{recording_accuracy(y, named[way]):.3f}"
     apart = np.abs(np.concatenate(ways["chunks"]) - np.concatenate(ways["dense"]))
-    means = (np.stack([p.mean(axis=0) for p in own]) for own in ways.values())
-    of_recordings = np.abs(np.subtract(*means))
+    of_recordings = np.abs(np.subtract(*map(mean_of_each, ways.values())))
     renamed = np.sum(named["chunks"] != named["dense"])
     return cells | {
         "chunks differ by": f"{apart.max():.2f}, {apart.mean():.4f} on average",

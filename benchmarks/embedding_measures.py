@@ -4,6 +4,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from steps import EFFORT
 
+from singerlearn.chunks import by_recording, mean_of_each
 from singerlearn.metrics import (
     contrastive_loss,
     equal_error_rate,
@@ -28,10 +29,10 @@ def measure(fit, n_chunks, split, voices):
     voices : Collection
     """
     chunks = {
-        side: np.split(fit[side], np.cumsum(n_chunks[getattr(split, side)])[:-1])
+        side: by_recording(fit[side], n_chunks[getattr(split, side)])
         for side in ("train", "test")
     }
-    Z = {side: np.stack([z.mean(axis=0) for z in chunks[side]]) for side in chunks}
+    Z = {side: mean_of_each(own) for side, own in chunks.items()}
     singers = {side: voices.singers[getattr(split, side)] for side in chunks}
 
     # Crossed neighbours: among the new singers' own recordings, or those trained on.

@@ -68,6 +68,7 @@ from runs import Runs, markdown, mean_and_interval
 from steps import EFFORT, STEPS_OF, Steps, steps_taken
 
 from singerlearn import SingerEmbedder, SingerNetClassifier
+from singerlearn.chunks import by_recording
 from singerlearn.pretrained import ENCODERS, SHIPPED
 
 TABLES = {  # and their figures
@@ -186,10 +187,7 @@ def run(table, row, train, test, heard, voices, arguments, seed):
 
 def unpack(fit):
     """Return the embeddings of training and test side, one array a recording."""
-    return [
-        np.split(fit[side], np.cumsum(fit[f"n_{side}"])[:-1])
-        for side in ("train", "test")
-    ]
+    return [by_recording(fit[side], fit[f"n_{side}"]) for side in ("train", "test")]
 
 
 def judge_embedding(row, fit, train, test, voices):

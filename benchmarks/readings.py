@@ -9,6 +9,7 @@ from sklearn.svm import SVC
 
 from singerlearn import ClipClassifier, ClipEmbedder
 from singerlearn.backends import PLDA, CohortScorer
+from singerlearn.chunks import mean_of_each
 from singerlearn.metrics import (
     bootstrap_interval,
     chunk_accuracy,
@@ -40,7 +41,7 @@ def as_they_come(row, known, new):
     if row in ("hand-crafted", "side-by-side"):
         reading, scoring, place = "distance", "euclidean", scaler_on(row, known)
     else:
-        reading, scoring, place = "angle", "cosine", means
+        reading, scoring, place = "angle", "cosine", mean_of_each
     placed = place(new)
     yield reading, -cdist(placed, placed, scoring)
     scorer = CohortScorer(scoring).fit(place(known))
@@ -50,11 +51,6 @@ def as_they_come(row, known, new):
 def scaler_on(row, known):
     """Return what lays recordings at the mean of their chunks, scaled as known ones."""
     return ClipEmbedder(scaler_of(row)).fit(known).transform
-
-
-def means(chunks):
-    """Return the mean of each recording's embeddings, (n_recordings, n_components)."""
-    return np.stack([own.mean(axis=0) for own in chunks])
 
 
 def scaler_of(row):

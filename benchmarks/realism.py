@@ -31,6 +31,7 @@ from past_the_paper import sides
 from readings import as_they_come, crossed_figures
 from runs import Runs, markdown, mean_and_interval
 
+from singerlearn.chunks import by_recording
 from singerlearn.synthesis import SyntheticSingers
 from singerlearn.synthesis.phonemes import CONSONANTS, LANGUAGES, VOWELS
 from singerlearn.synthesis.singer import N_FORMANTS
@@ -119,7 +120,7 @@ def project(part, seed, n_singers, heard):
 
 def judge(fit, number, voices):
     """Return both figures of a collection."""
-    chunks = np.split(fit[f"data{number}"], np.cumsum(fit[f"n{number}"])[:-1])
+    chunks = by_recording(fit[f"data{number}"], fit[f"n{number}"])
     _, alike = next(as_they_come("synthetic-lda", chunks, chunks))
     return crossed_figures(alike, voices, np.arange(len(chunks)))
 

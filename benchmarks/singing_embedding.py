@@ -56,6 +56,7 @@ from sklearn.utils import Bunch
 from steps import EFFORT, STEPS_OF, Steps, steps_taken
 
 from singerlearn import ClipEmbedder, EmbeddingDisplay, KNNDisplay, SingerEmbedder
+from singerlearn.chunks import by_recording, mean_of_each
 from singerlearn.datasets import balanced_split, iter_balanced_splits
 from singerlearn.nn.losses import LOSSES
 
@@ -275,11 +276,9 @@ def draw(protocol, measured, results, n_chunks, voices, folder):
     seen = np.isin(singers, names if len(names) <= 23 else names[:10])
     chunks = {}
     for row in drawn:
-        each = np.split(results[row][1]["test"], np.cumsum(n_chunks[split.test])[:-1])
+        each = by_recording(results[row][1]["test"], n_chunks[split.test])
         chunks[row] = [z for z, is_seen in zip(each, seen, strict=True) if is_seen]
-    of_recordings = {
-        row: np.stack([z.mean(axis=0) for z in own]) for row, own in chunks.items()
-    }
+    of_recordings = {row: mean_of_each(own) for row, own in chunks.items()}
     for number, embeddings in ((4, of_recordings), (7, chunks)):
         display = EmbeddingDisplay.from_embeddings(
             embeddings, singers=singers[seen], songs=songs[seen]

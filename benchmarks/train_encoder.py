@@ -54,7 +54,7 @@ N_SONGS = 6  # of each singer
 N_NEW = 40  # singers to measure by
 N_SPACE = 500  # singers to learn the space from
 NEW_SINGERS = "8 new singers of RAVDESS song, six draws, mean and 95 % interval"
-FIRST_DRAW = "the first draw of these alone, which no choice of the encoder has seen"
+FIRST_DRAW = "the first of the six draws, which no choice of the encoder has seen"
 KNOWN_SINGERS = (
     "23 known singers of RAVDESS song in other songs, by LDA with shrunken "
     "covariances, mean of two directions and 95 % interval"

@@ -35,6 +35,7 @@ from singerlearn import (
     TrainingCurveDisplay,
     make_svm_baseline,
 )
+from singerlearn.chunks import mean_of_each
 from singerlearn.datasets import load_folder, make_singers
 from singerlearn.metrics import chunk_accuracy, recording_accuracy
 
@@ -151,7 +152,7 @@ def embed(data, output):
     display = EmbeddingDisplay.from_embeddings(chunks, **labels)
     display.plot().figure_.savefig(output / "embedding.png", dpi=120)
 
-    recordings = {name: [z.mean(axis=0) for z in own] for name, own in chunks.items()}
+    recordings = {name: mean_of_each(own) for name, own in chunks.items()}
     display = KNNDisplay.from_embeddings(recordings, **labels, n_neighbors=(1, 3))
     display.plot().figure_.savefig(output / "neighbours.png", dpi=120)
 

@@ -30,7 +30,10 @@ _WHERE = {
     "make_svm_baseline": "baseline",
     "normalize_scores": "backends",
 }
-_ROOMS = {"datasets", "metrics", "model_selection", "nn"} | set(_WHERE.values())
+_ROOMS = {
+    "audio", "chunks", "datasets", "metrics", "model_selection", "nn", "pretrained",
+    "spectrogram", "synthesis", *_WHERE.values(),
+}  # fmt: skip
 
 __all__ = sorted(_WHERE)
 

@@ -1,7 +1,7 @@
 """The chunks of many recordings as batches, and the split that early stopping needs.
 
-Torch only. The spectrograms of a fit lie on the device once, and a batch is gathered
-there by index.
+The spectrograms of a fit lie on the device once, and a batch is gathered there by
+index.
 """
 
 import copy

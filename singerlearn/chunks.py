@@ -7,6 +7,35 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 
+def mean_of_each(rows):
+    """Return what is known of each recording: the mean over its chunks.
+
+    Parameters
+    ----------
+    rows : list of n_recordings arrays of shape (n_chunks, width)
+
+    Returns
+    -------
+    ndarray of shape (n_recordings, width)
+    """
+    return np.stack([own.mean(axis=0) for own in rows])
+
+
+def by_recording(rows, n_chunks):
+    """Cut the rows of all chunks, below each other, into those of each recording.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_all_chunks, ...)
+    n_chunks : array-like of shape (n_recordings,)
+
+    Returns
+    -------
+    list of n_recordings ndarrays of shape (n_chunks, ...)
+    """
+    return np.split(rows, np.cumsum(n_chunks)[:-1])
+
+
 class Chunks(Sequence):
     """Overlapping chunks of one recording's spectrogram.
 

@@ -1,11 +1,11 @@
 """Who is singing: a network over Mel chunks as a scikit-learn classifier."""
 
-import numpy as np
 from scipy.special import softmax
 from sklearn.base import ClassifierMixin, TransformerMixin
 from sklearn.utils.validation import _check_sample_weight
 from torch import nn
 
+from singerlearn.chunks import mean_of_each
 from singerlearn.features import as_chunks
 from singerlearn.identities import count_identities
 from singerlearn.labels import encode_singers
@@ -257,8 +257,8 @@ class SingerNetClassifier(
     def fit(self, X, y, groups=None, sample_weight=None):
         """Train the network.
 
-        Interrupted from the keyboard after the first epoch, it warns and keeps the
-        best model so far.
+        Interrupted from the keyboard after the first epoch, it warns and keeps what it
+        has learnt: with early stopping, the best model so far.
 
         Parameters
         ----------
@@ -334,7 +334,7 @@ class SingerNetClassifier(
         ndarray of shape (n_recordings, n_classes)
             Rows sum to 1; columns as in ``classes_``.
         """
-        return np.stack([p.mean(axis=0) for p in self.predict_proba_chunks(X)])
+        return mean_of_each(self.predict_proba_chunks(X))
 
     def predict_chunks(self, X):
         """Return the most probable singer of each chunk.
@@ -385,7 +385,7 @@ class SingerNetClassifier(
         ndarray of shape (n_recordings, dense[-1] or width of the aggregation)
             What the network knows of a recording before it decides for a singer.
         """
-        return np.stack([e.mean(axis=0) for e in self._apply_net(X, "embeddings")])
+        return mean_of_each(self._apply_net(X, "embeddings"))
 
     @property
     def _n_features_out(self):

@@ -10,6 +10,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from singerlearn.batches import ChunkBatches
+from singerlearn.chunks import mean_of_each
 from singerlearn.features import as_chunks
 from singerlearn.identities import count_identities
 from singerlearn.labels import encode_labels, encode_singers
@@ -272,8 +273,8 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
     def fit(self, X, y, groups=None, songs=None, validation_singers=None):
         """Train the network.
 
-        Interrupted from the keyboard after the first epoch, it warns and keeps the
-        best model so far.
+        Interrupted from the keyboard after the first epoch, it warns and keeps what it
+        has learnt: with early stopping, the best model so far.
 
         Parameters
         ----------
@@ -341,7 +342,7 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
             directions, supervised contrastive and margin softmax, and chunks have
             length 1; else by Euclidean distance. The hidden layer has its own width.
         """
-        return np.stack([chunks.mean(axis=0) for chunks in self.transform_chunks(X)])
+        return mean_of_each(self.transform_chunks(X))
 
     def transform_chunks(self, X):
         """Return where the chunks of recordings lie.

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from singerlearn.batches import ChunkBatches, ChunkDataset, as_tensor
+from singerlearn.chunks import by_recording
 
 AT_ONCE = 10_000  # chunks of all recordings that lie on the device together
 
@@ -76,7 +77,7 @@ def _in_groups(recordings, read):
         _joined(read([recordings[i] for i in some]), lengths[some].sum()).cpu().numpy()
         for some in np.split(np.arange(len(group)), np.flatnonzero(np.diff(group)) + 1)
     ]
-    return np.split(np.concatenate(rows), np.cumsum(lengths)[:-1])
+    return by_recording(np.concatenate(rows), lengths)
 
 
 def _joined(pieces, n_rows):

@@ -225,9 +225,10 @@ def load_weights(module, pretrained, *, output=True):
         or name not in own
         or own[name].shape != weights[name].shape
     ]
-    # What it hears has no weights.
-    if module.n_cepstra != read_card(pretrained)["parameters"]["n_cepstra"]:
-        differ.append("n_cepstra")
+    # What it hears, and some ways to sum frames up, have no weights.
+    trained = read_card(pretrained)["parameters"]
+    weightless = "n_cepstra", "aggregation"
+    differ += [name for name in weightless if getattr(module, name) != trained[name]]
     if differ:
         raise ValueError(
             f"the network is built otherwise than pretrained={str(pretrained)!r} "

@@ -219,7 +219,10 @@ class SpectrogramStore:
             # Reading a pipe would empty it.
             return self._file_digest(recording) if os.path.isfile(recording) else None
         waveform, rate = recording if isinstance(recording, tuple) else (recording, "")
-        samples = np.ascontiguousarray(waveform)
+        try:
+            samples = np.ascontiguousarray(waveform)
+        except (TypeError, ValueError, RuntimeError):
+            return None
         if samples.dtype.kind not in "fiu":
             return None
         kind = f"{samples.dtype.str} {samples.shape} {rate}"

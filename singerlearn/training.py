@@ -260,6 +260,7 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
         tags.input_tags.two_d_array = False
         tags.input_tags.one_d_array = True
         tags.input_tags.three_d_array = True
+        tags.input_tags.string = True
         return tags
 
     def _take_front_end(self, card):
@@ -397,7 +398,7 @@ def check_alike(chunks):
 
 
 def run(net, train, valid):
-    """Train a net, and keep the best so far if it is stopped from the keyboard."""
+    """Train a net, and keep what it has learnt if it is stopped from the keyboard."""
     net.train_split = None if valid is None else predefined_split(valid)
     net.partial_fit(train)
     net.train_split = None  # or the fitted net would carry its validation set along
@@ -407,7 +408,7 @@ def run(net, train, valid):
             raise KeyboardInterrupt("stopped before the first epoch was done")
         warnings.warn(
             f"training was interrupted after {len(net.history)} of {net.max_epochs} "
-            "epochs; the best model so far is kept",
+            "epochs; what it has learnt is kept, with early stopping the best so far",
             stacklevel=4,
         )
 

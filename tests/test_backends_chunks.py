@@ -94,6 +94,16 @@ def test_what_fit_is_given_reaches_the_embedder(clips):
     assert model[0].embedder_.songs_ is songs
 
 
+def test_its_lists_stay_lists_where_tables_are_asked_for(clips):
+    X, y = clips
+    with config_context(transform_output="pandas"):
+        chunks = ChunkEmbeddings(Doubler()).fit_transform(X, y)
+        model = make_pipeline(ChunkEmbeddings(Doubler()), ClipEmbedder()).fit(X, y)
+        table = model.transform(X)
+    assert isinstance(chunks, list)
+    assert_array_equal(table, model.transform(X))
+
+
 def test_chunks_of_a_network(singers, chunked, tiny):
     del tiny["dense"], tiny["lr"]
     tiny["max_epochs"] = 1

@@ -194,7 +194,7 @@ class Interrupt(Callback):
             signal.raise_signal(signal.SIGINT)
 
 
-def test_ctrl_c_keeps_the_best_model_so_far(chunked, singers, tiny):
+def test_ctrl_c_keeps_what_was_learnt(chunked, singers, tiny):
     net = SingerNetClassifier(**tiny | {"callbacks": [Interrupt(3)]})
     with pytest.warns(UserWarning, match="interrupted after 2 of 3 epochs"):
         net.fit(chunked, singers.singers)

@@ -89,11 +89,11 @@ def test_what_to_keep_and_what_to_leave_out(root):
     report = check_dataset(data)
     assert report.leave_out().tolist() == [1, 2, 3, 4, 5, 6, 7, 8]
     assert report.leave_out("unreadable", "silent").tolist() == [1, 2, 6, 7]
-    assert report.keep().tolist() == [0, 9]
-    assert report.keep("duplicate").tolist() == [0, 1, 2, 3, 4, 6, 7, 9]
-    kept = take(data, report.keep())
+    assert report.without().tolist() == [0, 9]
+    assert report.without("duplicate").tolist() == [0, 1, 2, 3, 4, 6, 7, 9]
+    kept = take(data, report.without())
     assert check_dataset(kept).faults == []
-    is_kept = np.isin(np.arange(10), report.keep())
+    is_kept = np.isin(np.arange(10), report.without())
     for same in (is_kept, is_kept.tolist(), (0, 9)):
         assert take(data, same).recordings == kept.recordings
     assert take(data, []).recordings == []

@@ -265,6 +265,15 @@ def test_ticks_of_a_constant_q_spectrogram_are_octaves(axes):
     assert_allclose(axes.get_yticks()[:3], [12, 24, 36])
 
 
+def test_a_front_end_of_ones_own_has_frames_for_time(axes):
+    AttentionDisplay(
+        chunk=np.zeros((40, 64)), weights=np.ones(16) / 16,
+        front_end={"spectrogram": "mine"},
+    ).plot(axes)  # fmt: skip
+    assert axes.get_xlabel() == "frame"
+    assert axes.get_images()[0].get_extent()[1] == 64
+
+
 def test_what_cannot_be_drawn_is_refused(chunks):
     with pytest.raises(ValueError, match="aggregation='attention'"):
         AttentionDisplay.from_estimator(Listener(aggregation="max"), chunks)

@@ -101,6 +101,15 @@ def test_shares_keep_as_many_as_they_allow():
     assert tenth.same_song[tenth.is_target].sum() == 6
 
 
+@pytest.mark.parametrize("dtype", ["u1", "i4", "i8"])
+def test_repeated_trials_are_counted_in_any_type(dtype):
+    pairs = np.argwhere(np.triu(np.ones((60, 60)), 1)).astype(dtype)
+    singers = np.repeat(np.arange(30), 2)
+    assert Trials(pairs, singers).audit()["n_repeated"] == 0
+    twice = np.concatenate([pairs, pairs[:7, ::-1]])
+    assert Trials(twice, singers).audit()["n_repeated"] == 7
+
+
 def test_drawn_without_replacement_and_evenly():
     drawn = np.zeros((24, 24))
     for seed in range(100):

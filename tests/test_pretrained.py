@@ -187,7 +187,7 @@ def test_its_card_tells_the_truth():
     assert sum(file.stat().st_size for file in files) < 4e6
 
 
-def test_what_does_not_fit_is_an_error(kept, chunked, singers, tmp_path):
+def test_what_does_not_fit_is_an_error(kept, chunked, singers, tiny, tmp_path):
     _, folder = kept
     with pytest.raises(FileNotFoundError, match="no pretrained network 'nowhere'"):
         SingerEmbedder.from_pretrained("nowhere")
@@ -195,6 +195,10 @@ def test_what_does_not_fit_is_an_error(kept, chunked, singers, tmp_path):
         SingerEmbedder.from_pretrained(folder, n_components=5)
     with pytest.raises(ValueError, match="built otherwise .* .n_cepstra differs"):
         SingerEmbedder.from_pretrained(n_cepstra=24)
+    bare = SingerEmbedder(**tiny | {"aggregation": "average"})
+    bare.fit(chunked, singers.singers).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="built otherwise .* .aggregation differs"):
+        SingerEmbedder.from_pretrained(tmp_path, aggregation="max")
     with pytest.raises(ValueError, match="'layer' parameter .* must be"):
         SingerEmbedder.from_pretrained().set_params(layer="last").transform(chunked)
     other = MelChunker(n_mels=40).fit_transform(singers.recordings)

@@ -67,14 +67,15 @@ class _StreamedFile(sf.SoundFile):
 def _soundfile_blocks(path):
     decoded = 0
     try:
-        with _StreamedFile(path) as file:
+        # A name may hold bytes that are no text, which soundfile would not encode.
+        with _StreamedFile(path if os.name == "nt" else os.fsencode(path)) as file:
             rate, announced = file.samplerate, _announced_frames(file)
             # libsndfile takes twice as long to scale 16 bits of a WAV as to read them.
             dtype = "int16" if file.subtype == "PCM_16" else "float32"
             while len(block := file.read(_BLOCK, dtype=dtype, always_2d=True)):
                 decoded += len(block)
                 yield block.T if dtype == "float32" else block.T * _PCM_16, rate
-    except sf.LibsndfileError as error:
+    except (sf.LibsndfileError, TypeError) as error:  # samples without a header
         raise _undecodable(error) from error
     _check_whole(decoded / rate, announced / rate)
 

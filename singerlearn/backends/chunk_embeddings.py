@@ -10,7 +10,9 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.validation import check_is_fitted
 
 
-class ChunkEmbeddings(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
+class ChunkEmbeddings(
+    MetaEstimatorMixin, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+):
     """Gives what an embedder makes of each chunk, rather than the mean of them.
 
     A singer with ten recordings has a hundred chunks, and what changes from chunk to

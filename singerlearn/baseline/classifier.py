@@ -5,7 +5,8 @@ from sklearn.base import ClassifierMixin, clone, config_context
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils.validation import _check_sample_weight, has_fit_parameter
 
-from singerlearn.baseline.clips import OverClips, stack_clips, unstack_clips
+from singerlearn.baseline.clips import OverClips, stack_clips
+from singerlearn.chunks import by_recording, mean_of_each
 from singerlearn.features import HandcraftedFeatures
 from singerlearn.labels import encode_singers
 
@@ -130,7 +131,7 @@ class ClipClassifier(ClassifierMixin, OverClips):
         ndarray of shape (n_recordings, n_classes)
             Rows sum to 1; columns as in ``classes_``.
         """
-        return np.stack([p.mean(axis=0) for p in self.predict_proba_chunks(X)])
+        return mean_of_each(self.predict_proba_chunks(X))
 
     def predict_chunks(self, X):
         """Return the singer that the inner classifier hears in each clip.
@@ -146,7 +147,7 @@ class ClipClassifier(ClassifierMixin, OverClips):
             One entry a recording.
         """
         clips, n_clips = self._check(X)
-        return unstack_clips(self.estimator_.predict(clips), n_clips)
+        return by_recording(self.estimator_.predict(clips), n_clips)
 
     def predict_proba_chunks(self, X):
         """Return the singers' probabilities for each clip.
@@ -168,7 +169,7 @@ class ClipClassifier(ClassifierMixin, OverClips):
         else:
             votes = self.estimator_.predict(clips)
             probabilities = (votes[:, None] == self.classes_).astype(float)
-        return unstack_clips(probabilities, n_clips)
+        return by_recording(probabilities, n_clips)
 
 
 def make_svm_baseline(estimator=None, **features):

@@ -63,8 +63,3 @@ def stack_clips(X):
             raise ValueError(f"recording {i} has features that are NaN or infinite")
         recordings.append(clips)
     return np.concatenate(recordings), [len(clips) for clips in recordings]
-
-
-def unstack_clips(rows, n_clips):
-    """Undo `stack_clips`: return the rows of each recording."""
-    return np.split(rows, np.cumsum(n_clips)[:-1])

@@ -4,7 +4,8 @@ import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 from sklearn.pipeline import make_pipeline
 
-from singerlearn.baseline.clips import OverClips, stack_clips, unstack_clips
+from singerlearn.baseline.clips import OverClips, stack_clips
+from singerlearn.chunks import by_recording, mean_of_each
 from singerlearn.labels import encode_singers
 
 
@@ -103,7 +104,7 @@ class ClipEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OverClips)
         ndarray of shape (n_recordings, n_components)
             To be compared by Euclidean distance.
         """
-        return np.stack([clips.mean(axis=0) for clips in self.transform_chunks(X)])
+        return mean_of_each(self.transform_chunks(X))
 
     def transform_chunks(self, X):
         """Return where the clips of recordings lie.
@@ -119,7 +120,7 @@ class ClipEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OverClips)
             One entry a recording.
         """
         clips, n_clips = self._check(X)
-        return unstack_clips(np.asarray(self.estimator_.transform(clips)), n_clips)
+        return by_recording(np.asarray(self.estimator_.transform(clips)), n_clips)
 
 
 def _lda():

@@ -77,7 +77,7 @@ class DatasetReport:
         at_fault = {fault.index for fault in self.faults if fault.kind in kinds}
         return np.array(sorted(at_fault), dtype=np.intp)
 
-    def keep(self, *kinds):
+    def without(self, *kinds):
         """Return the places of all the others, for `singerlearn.datasets.take`."""
         return np.delete(np.arange(len(self.recordings)), self.leave_out(*kinds))
 
@@ -139,7 +139,7 @@ def check_dataset(
     3 recordings, 0.00 h; 1 with a fault
            1 duplicate
     recording 2  duplicate   same audio as recording 0
-    >>> report.keep()
+    >>> report.without()
     array([0, 1])
     """
     recordings = check_recordings(getattr(data, "recordings", data))

@@ -91,7 +91,7 @@ def take(data, indices):
     >>> from singerlearn.datasets import check_dataset, make_singers, take
     >>> data = make_singers(n_singers=2, n_songs=2, duration=2.0, random_state=0)
     >>> data.recordings[1][:] = 0.0
-    >>> take(data, check_dataset(data).keep("silent")).songs
+    >>> take(data, check_dataset(data).without("silent")).songs
     array(['song01', 'song01', 'song02'], dtype='<U6')
     """
     n_recordings = len(data.recordings)

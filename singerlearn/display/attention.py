@@ -97,8 +97,9 @@ class AttentionDisplay:
         """
         ax = given_or_new(ax, figsize=(8, 4.5))
         n_bands, chunk_frames = self.chunk.shape
+        timed = {"hop_length", "sampling_rate"} <= (self.front_end or {}).keys()
         seconds = 1.0  # one frame is the unit, where nothing is known about time
-        if self.front_end:
+        if timed:
             seconds = self.front_end["hop_length"] / self.front_end["sampling_rate"]
         start, end = np.array([0, chunk_frames]) + self.start_frame
         self.image_ = ax.imshow(
@@ -110,7 +111,7 @@ class AttentionDisplay:
             extent=(start * seconds, end * seconds, -0.5, n_bands - 0.5),
         )
         ax.set_title("A chunk and the attention over its time")
-        ax.set_xlabel("time (s)" if self.front_end else "frame")
+        ax.set_xlabel("time (s)" if timed else "frame")
         # The spectrogram fills the lower part of the axes and the weights the rest, so
         # that no layout has to know about the two.
         lower = 0.7

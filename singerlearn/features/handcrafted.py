@@ -1,5 +1,7 @@
 """Recordings to the classical features of their clips."""
 
+import threading
+from contextlib import contextmanager
 from numbers import Integral
 
 import numpy as np
@@ -8,7 +10,7 @@ from sklearn.utils._set_output import _get_container_adapter
 from threadpoolctl import threadpool_limits
 
 from singerlearn.audio import load
-from singerlearn.chunks import Chunks
+from singerlearn.chunks import Chunks, mean_of_each
 from singerlearn.features.transformer import COUNT, WINDOW, RecordingTransformer
 from singerlearn.spectrogram import frame_features
 
@@ -126,11 +128,11 @@ class HandcraftedFeatures(RecordingTransformer, auto_wrap_output_keys=None):
         """
         # librosa multiplies matrices: BLAS threads inside of ours would get in each
         # other's way, and their number could change the last bit.
-        with threadpool_limits(limits=1, user_api="blas"):
+        with one_blas_thread():
             clips = super().transform(X)
         if self.aggregation == "none":
             return clips
-        table = np.stack([features.mean(axis=0) for features in clips])
+        table = mean_of_each(clips)
         adapter = _get_container_adapter("transform", self)
         if adapter is None:
             return table
@@ -176,6 +178,27 @@ class HandcraftedFeatures(RecordingTransformer, auto_wrap_output_keys=None):
                 for clip in Chunks(frames, clip_frames, self.hop_frames)
             ]
         )
+
+
+_lock = threading.Lock()
+_n_inside, _limits = 0, None
+
+
+@contextmanager
+def one_blas_thread():
+    """Hold BLAS to one thread, of the whole process, while anybody is in here."""
+    global _n_inside, _limits
+    with _lock:
+        _n_inside += 1
+        if _n_inside == 1:
+            _limits = threadpool_limits(limits=1, user_api="blas")
+    try:
+        yield
+    finally:
+        with _lock:
+            _n_inside -= 1
+            if _n_inside == 0:
+                _limits.restore_original_limits()
 
 
 def _normalized(y):

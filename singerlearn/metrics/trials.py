@@ -168,7 +168,7 @@ def _check_pairs(pairs, n_recordings):
         )
     if len(pairs) and (pairs.min() < 0 or pairs.max() >= n_recordings):
         raise ValueError(f"pairs holds positions outside 0 to {n_recordings - 1}")
-    return pairs
+    return pairs.astype(np.intp)
 
 
 def check_gender(gender, labels, singer):

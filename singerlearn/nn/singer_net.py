@@ -139,7 +139,7 @@ class SingerNet(nn.Module):
         super().__init__()
         self.precision = precision
         self.compiled = False
-        self.n_cepstra = n_cepstra
+        self.n_cepstra, self.aggregation = n_cepstra, aggregation
         make_block = _choose("block", block, BLOCKS)
         make_aggregation = _choose("aggregation", aggregation, AGGREGATIONS)
         options = {"cardinality": cardinality} if block == "resnext" else {}

@@ -77,6 +77,22 @@ def test_a_path_may_be_of_any_type_and_spelling(tmp_path, tone, monkeypatch):
     assert_array_equal(load(np.str_(path.name)), expected)
 
 
+@pytest.mark.skipif(
+    os.name == "nt" or sys.platform == "darwin", reason="names are text"
+)
+def test_a_name_need_not_be_text(tmp_path, tone):
+    sf.write(os.fsencode(tmp_path) + b"/caf\xe9.wav", tone, 44100)
+    (path,) = tmp_path.iterdir()
+    assert_allclose(load(path, 44100), tone, atol=2**-15)
+
+
+def test_samples_without_a_header_are_refused_by_name(tmp_path, tone):
+    path = tmp_path / "voice.raw"
+    sf.write(path, tone, 44100, format="RAW", subtype="PCM_16")
+    with pytest.raises(ValueError, match=r"voice\.raw.* cannot be decoded"):
+        load(path)
+
+
 @pytest.mark.parametrize(("codec", "suffix"), [("aac", "m4a"), ("aac", "aac")])
 def test_m4a_and_aac_are_decoded_by_pyav(tmp_path, tone, codec, suffix):
     path = tmp_path / f"voice.{suffix}"

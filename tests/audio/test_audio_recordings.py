@@ -8,6 +8,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from singerlearn.audio import check_recordings, describe, load, naming
+from singerlearn.features import MelChunker
 
 
 def test_lists_of_recordings_pass_as_they_are(tone):
@@ -72,13 +73,16 @@ def test_load_refuses_what_is_no_recording(recording):
         load(recording)
 
 
-def test_tensors_are_recordings_unless_numpy_cannot_read_them(tone):
+def test_tensors_are_recordings_unless_numpy_cannot_read_them(tone, tmp_path):
     torch = pytest.importorskip("torch")
     assert_array_equal(load(torch.from_numpy(tone)), load(tone))
     learnt = torch.zeros(2, 22050, requires_grad=True)
     for read, X in ((check_recordings, learnt), (load, learnt[0])):
         with pytest.raises(ValueError, match="cannot become a numpy array: Can't call"):
             read(X)
+    for store in (None, tmp_path):
+        with pytest.raises(ValueError, match="recording 1: .*cannot become a numpy"):
+            MelChunker(store=store).transform([tone, learnt[0]])
 
 
 def test_a_recording_is_named_by_its_place_and_path(tone):

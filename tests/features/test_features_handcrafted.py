@@ -10,9 +10,10 @@ from sklearn.base import clone
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from singerlearn.features import HandcraftedFeatures, MelChunker
+from singerlearn.features.handcrafted import one_blas_thread
 from singerlearn.spectrogram import frame_features
 
 
@@ -49,6 +50,20 @@ def assert_same_frames(frames, expected, n_mfcc=13):
     same = np.isclose(frames[rolloff], expected[rolloff])
     assert same.mean() > 0.99
     assert_allclose(frames[rolloff], expected[rolloff], atol=11)
+
+
+def test_blas_gets_its_threads_back_from_the_last_who_leaves():
+    def n_threads():
+        return {p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas"}
+
+    with threadpool_limits(2, user_api="blas"):
+        before = n_threads()
+        first, second = one_blas_thread(), one_blas_thread()
+        first.__enter__(), second.__enter__()
+        first.__exit__(None, None, None)
+        assert n_threads() == {1}
+        second.__exit__(None, None, None)
+        assert n_threads() == before
 
 
 def test_frame_features_are_librosa_s(voices, ravdess_song):
