@@ -3,7 +3,6 @@
 import json
 import sys
 from functools import partial
-from itertools import product
 from types import SimpleNamespace
 
 import librosa
@@ -15,7 +14,6 @@ from sklearn.datasets import make_blobs
 from written import read
 
 from singerlearn import CohortScorer, SingerEmbedder
-from singerlearn.datasets import make_singers
 from singerlearn.metrics import equal_error_rate, leave_one_out_predict, make_trials
 from singerlearn.pretrained import SHIPPED, read_card
 from singerlearn.synthesis import SyntheticSingers
@@ -268,19 +266,14 @@ def test_an_encoder_is_measured_by_ravdess_song_alone(command, tmp_path, rng):
     assert not (tmp_path / "new").exists()
 
 
-def test_known_singers_are_named_in_other_songs(table, tmp_path, monkeypatch):
+def test_known_singers_are_named_in_other_songs(
+    table, performances, tmp_path, monkeypatch
+):
     import past_the_paper
 
     small = SMALL | dict(synthetic_singers=2)
     monkeypatch.setattr(past_the_paper, "LIBRARY", past_the_paper.LIBRARY | small)
-    emotions, statements = ("03", "04"), ("01", "02")  # in major and in minor
-    takes = product(("01", "02", "03"), emotions, statements)
-    X = make_singers(3, 4, duration=9.0, random_state=0).recordings
-    for (actor, emotion, statement), waveform in zip(takes, X, strict=True):
-        name = f"03-02-{emotion}-01-{statement}-01-{actor}.wav"
-        sf.write(tmp_path / name, waveform, 22_050)
-
-    asked = "--data", tmp_path, "--tables", "known-singers", "--device", "cpu"
+    asked = "--data", performances, "--tables", "known-singers", "--device", "cpu"
     asked += (
         "--rows",
         "library,hand-crafted",

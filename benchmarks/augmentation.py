@@ -1,0 +1,135 @@
+r"""What augmentation is worth: by the microphone that was trained on, and by others.
+
+    python benchmarks/augmentation.py --data <folder of RAVDESS song> --seed 0 1 2
+    python benchmarks/augmentation.py --data <folder of RAVDESS song> --development
+
+Trained on one lyric and melody, a network names the singers of the crossed one, both
+ways (with --development of the quarters that choices are made on): as they were
+recorded, and "elsewhere", each recording once more over a channel of its own. Channels
+are those of synthetic singers, drawn once for all rows: the curve of a microphone,
+echo, noise, now and then a codec, a compressor or a gate. Training hears none of them.
+
+Rows are what `SingerNetClassifier` is told to do to a chunk in training: nothing, crops
+at any frame, channels (a smooth curve over the bands), masks. --network takes its
+defaults, or the network of the encoder that comes with the library (for as many
+epochs). Figures are means of both directions over seeds, in brackets Student's interval
+of 95 % over seeds; chunks, then recordings. Fits are kept in --output: a run that is
+stopped goes on where it was.
+"""
+
+import time
+from functools import cache, partial
+from itertools import product
+
+import collection
+import machine
+import numpy as np
+from command_line import make_parser
+from past_the_paper import NETWORK
+from runs import Runs, markdown, mean_and_interval
+
+from singerlearn import MelChunker, SingerNetClassifier
+from singerlearn.audio import load
+from singerlearn.chunks import mean_of_each
+from singerlearn.metrics import chunk_accuracy, recording_accuracy
+from singerlearn.synthesis import draw_channel
+from singerlearn.synthesis.waveform import transmit
+
+ROWS = {
+    "nothing": (),
+    "crops": ("crops",),
+    "crops-channels": ("crops", "channels"),
+    "crops-masks": ("crops", "masks"),
+    "all": ("crops", "channels", "masks"),
+}
+NETWORKS = {"defaults": {}, "encoder": NETWORK}
+PLACES = ("as recorded", "elsewhere")
+
+
+def elsewhere(recordings):
+    """Return the recordings, each over a channel of its own, float32 at 22,050 Hz."""
+    rngs = map(np.random.RandomState, range(len(recordings)))
+    return [
+        transmit(load(recording), draw_channel(rng), 22_050, rng)
+        for recording, rng in zip(recordings, rngs, strict=True)
+    ]
+
+
+def run(model, heard, singers, train, test):
+    """Fit, and return accuracies of both places, and seconds."""
+    here = heard("as recorded")
+    start = time.perf_counter()
+    model.fit([here[i] for i in train], singers[train])
+    fit = {"seconds": time.perf_counter() - start}
+    for place in PLACES:
+        of_chunks = model.predict_proba_chunks([heard(place)[i] for i in test])
+        chunks = [model.classes_[p.argmax(axis=1)] for p in of_chunks]
+        named = model.classes_[mean_of_each(of_chunks).argmax(axis=1)]
+        fit[f"{place}: chunks"] = chunk_accuracy(singers[test], chunks)
+        fit[f"{place}: recordings"] = recording_accuracy(singers[test], named)
+    return fit
+
+
+def summarise(measured):
+    """Yield a line for each row: means of the directions, with intervals over seeds."""
+    for row in dict.fromkeys(fit["row"] for fit in measured):
+        own = [fit for fit in measured if fit["row"] == row]
+        seeds = dict.fromkeys(fit["seed"] for fit in own)
+        line = {"row": row, "fits": len(own)}
+        for place, what in product(PLACES, ("chunks", "recordings")):
+            name = f"{place}: {what}"
+            line[name] = mean_and_interval(
+                [np.mean([f[name] for f in own if f["seed"] == s]) for s in seeds]
+            )
+        yield line | {"seconds": f"{np.mean([fit['seconds'] for fit in own]):.0f}"}
+
+
+def main():
+    """Run what is asked for and missing, print and save."""
+    parser = make_parser(__doc__, tuple(ROWS), {}, default=",".join(ROWS))
+    parser.add_argument("--development", action="store_true")
+    parser.add_argument("--network", choices=NETWORKS, default="defaults")
+    parser.add_argument("--epochs", type=collection.positive, default=30)
+    arguments = parser.parse_args()
+    voices = collection.load(arguments)
+    kind = "development" if arguments.development else "crossed"
+    folds = list(collection.crossed_directions(voices, kind))
+    settings = {name: getattr(arguments, name) for name in ("network", "epochs")}
+    runs = Runs(arguments.output, settings | {"quarters": kind} | voices.identity)
+    print(machine.describe(), voices, sep="\n")
+
+    @cache
+    def heard(place):
+        recordings = voices.recordings
+        if place == "elsewhere":
+            recordings = elsewhere(recordings)
+        return MelChunker(n_jobs=-1).transform(recordings)
+
+    about, fits = {}, {}
+    for seed, (fold, train, test), row in product(
+        arguments.seed, folds, arguments.rows
+    ):
+        model = SingerNetClassifier(
+            **NETWORKS[arguments.network],
+            augment=ROWS[row],
+            max_epochs=arguments.epochs,
+            device=arguments.device,
+            random_state=seed,
+            verbose=0,
+        )
+        key = f"{fold}_seed{seed}_{row}"
+        about[key] = {"row": row, "fold": fold, "seed": seed}
+        fits[key] = partial(run, model, heard, voices.singers, train, test)
+    runs.complete(fits)
+    measured = [
+        about[key] | {name: float(value) for name, value in runs.read(key).items()}
+        for key in fits
+    ]
+    table = list(summarise(measured))
+    print(markdown(table))
+    runs.write(table, measured, f"{voices}, {kind} quarters, {arguments.network}.")
+    print(f"Written to {runs.folder.resolve()}")
+
+
+if __name__ == "__main__":
+    main()
