@@ -1,39 +1,11 @@
-"""One spectrogram seen as overlapping chunks, without a copy."""
+"""One spectrogram seen as overlapping chunks, without a copy, and the way back."""
 
 import operator
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-
-
-def mean_of_each(rows):
-    """Return what is known of each recording: the mean over its chunks.
-
-    Parameters
-    ----------
-    rows : list of n_recordings arrays of shape (n_chunks, width)
-
-    Returns
-    -------
-    ndarray of shape (n_recordings, width)
-    """
-    return np.stack([own.mean(axis=0) for own in rows])
-
-
-def by_recording(rows, n_chunks):
-    """Cut the rows of all chunks, below each other, into those of each recording.
-
-    Parameters
-    ----------
-    rows : ndarray of shape (n_all_chunks, ...)
-    n_chunks : array-like of shape (n_recordings,)
-
-    Returns
-    -------
-    list of n_recordings ndarrays of shape (n_chunks, ...)
-    """
-    return np.split(rows, np.cumsum(n_chunks)[:-1])
+from sklearn.base import ClassifierMixin
 
 
 class Chunks(Sequence):
@@ -137,3 +109,103 @@ class Chunks(Sequence):
             f"Chunks(n_chunks={n_chunks}, n_bands={n_bands}, "
             f"chunk_frames={chunk_frames}, hop_frames={self.hop_frames})"
         )
+
+
+def check_alike(chunks):
+    """Refuse recordings that were not chunked in one way, or hold no numbers."""
+    first = chunks[0]
+    for i, other in enumerate(chunks):
+        if (other.shape[1:], other.front_end) != (first.shape[1:], first.front_end):
+            raise ValueError(
+                f"recording {i} was chunked otherwise than recording 0: "
+                f"{other!r} with {other.front_end}, {first!r} with {first.front_end}; "
+                "chunk all recordings with one chunker"
+            )
+        if not np.isfinite(other.spectrogram).all():
+            raise ValueError(
+                f"recording {i} has chunks that hold NaN or infinite values; make them "
+                "anew from the recording, or leave it out"
+            )
+
+
+def mean_of_each(rows):
+    """Return what is known of each recording: the mean over its chunks.
+
+    Parameters
+    ----------
+    rows : list of n_recordings arrays of shape (n_chunks, width)
+
+    Returns
+    -------
+    ndarray of shape (n_recordings, width)
+    """
+    return np.stack([own.mean(axis=0) for own in rows])
+
+
+def by_recording(rows, n_chunks):
+    """Cut the rows of all chunks, below each other, into those of each recording.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_all_chunks, ...)
+    n_chunks : array-like of shape (n_recordings,)
+
+    Returns
+    -------
+    list of n_recordings ndarrays of shape (n_chunks, ...)
+    """
+    return np.split(rows, np.cumsum(n_chunks)[:-1])
+
+
+class ChunkClassifierMixin(ClassifierMixin):
+    """Name recordings by the mean of their chunks' probabilities.
+
+    An estimator brings ``predict_proba_chunks`` and ``classes_``.
+    """
+
+    def predict(self, X):
+        """Return the most probable singer of each recording.
+
+        Parameters
+        ----------
+        X : list of n_recordings recordings
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_recordings,)
+            Labels out of ``classes_``.
+        """
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
+
+    def predict_proba(self, X):
+        """Return the singers' probabilities: the mean over a recording's chunks.
+
+        Parameters
+        ----------
+        X : list of n_recordings recordings
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_recordings, n_classes)
+            Rows sum to 1; columns as in ``classes_``.
+        """
+        return mean_of_each(self.predict_proba_chunks(X))
+
+    def predict_log_proba(self, X):
+        """Return the logarithms of `predict_proba`.
+
+        Parameters
+        ----------
+        X : list of n_recordings recordings
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_recordings, n_classes)
+            Minus infinity where a probability is 0.
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))

@@ -1,11 +1,11 @@
 """Who is singing: a network over Mel chunks as a scikit-learn classifier."""
 
 from scipy.special import softmax
-from sklearn.base import ClassifierMixin, TransformerMixin
+from sklearn.base import TransformerMixin
 from sklearn.utils.validation import _check_sample_weight
 from torch import nn
 
-from singerlearn.chunks import mean_of_each
+from singerlearn.chunks import ChunkClassifierMixin, mean_of_each
 from singerlearn.features import as_chunks
 from singerlearn.identities import count_identities
 from singerlearn.labels import encode_singers
@@ -14,7 +14,7 @@ from singerlearn.training import PAPER, NetOverChunks
 
 
 class SingerNetClassifier(
-    TransferMixin, TransformerMixin, ClassifierMixin, NetOverChunks
+    TransferMixin, TransformerMixin, ChunkClassifierMixin, NetOverChunks
 ):
     """Names the singer of a recording with the paper's convolutional networks.
 
@@ -287,54 +287,24 @@ class SingerNetClassifier(
         """
         self._validate_params()
         chunks = as_chunks(X, self.chunker)
-        self.classes_, codes = encode_singers(y, len(chunks))
+        names, codes = encode_singers(y, len(chunks))
         weights = _check_sample_weight(sample_weight, chunks, ensure_non_negative=True)
         self._fit_net(
             chunks,
             codes,
             n_outputs=count_identities(
-                len(self.classes_),
+                len(names),
                 self.stretches,
                 self.synthetic_singers,
                 chunks[0].front_end,
             ),
             criterion=nn.CrossEntropyLoss,
-            n_singers=len(self.classes_),
+            n_singers=len(names),
             weights=weights,
             groups=groups,
         )
+        self.classes_ = names
         return self
-
-    def predict(self, X):
-        """Return the most probable singer of each recording.
-
-        Parameters
-        ----------
-        X : list of n_recordings recordings or Chunks
-            As in `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_recordings,)
-            Labels out of ``classes_``.
-        """
-        best = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[best]
-
-    def predict_proba(self, X):
-        """Return the singers' probabilities: the mean over a recording's chunks.
-
-        Parameters
-        ----------
-        X : list of n_recordings recordings or Chunks
-            As in `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_recordings, n_classes)
-            Rows sum to 1; columns as in ``classes_``.
-        """
-        return mean_of_each(self.predict_proba_chunks(X))
 
     def predict_chunks(self, X):
         """Return the most probable singer of each chunk.

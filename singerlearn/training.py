@@ -5,8 +5,10 @@ criterion and what they make of the output.
 """
 
 import copy
+import threading
 import warnings
 from contextlib import contextmanager
+from functools import wraps
 from numbers import Integral, Real
 from pathlib import Path
 
@@ -14,13 +16,15 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
+from skorch.callbacks import Callback
 from skorch.helper import predefined_split
 
 from singerlearn.augmentation import choose_augmentations
 from singerlearn.batches import ChunkBatches, ChunkDataset, draw_validation
 from singerlearn.callbacks import EarlyStoppingTest, FiniteLoss, ProgressBar, diverged
+from singerlearn.chunks import check_alike
 from singerlearn.device import check_device, check_precision, kept_memory
 from singerlearn.features import as_chunks
 from singerlearn.identities import check_stretches, count_identities, gather_crowd
@@ -58,6 +62,22 @@ PAPER = dict(
 )
 
 
+def all_or_nothing(fit):
+    """Leave an estimator as it was where its fit does not come to an end."""
+
+    @wraps(fit)
+    def whole(self, *args, **kwargs):
+        before = vars(self).copy()
+        try:
+            return fit(self, *args, **kwargs)
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    return whole
+
+
 class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
     """What every estimator with a :class:`~singerlearn.nn.SingerNet` inside does alike.
 
@@ -73,6 +93,7 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
 
     # What the network is built of is judged where it is built, in `SingerNet`.
     _parameter_constraints = {
+        "chunker": [HasMethods("transform"), None],
         "filters": [tuple, list],
         "downsampling": [str, tuple, list],
         "n_cepstra": [Interval(Integral, 1, None, closed="left"), None],
@@ -114,7 +135,15 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
         super()._validate_params()
         check_stretches(self.stretches)
         choose_augmentations(self.augment)
+        if isinstance(self.chunker, type):
+            name = self.chunker.__name__
+            raise ValueError(f"chunker is the class {name}; give an instance: {name}()")
+        for entry in self.callbacks or ():
+            callback = entry[-1] if isinstance(entry, tuple) and entry else entry
+            if not isinstance(callback, Callback):
+                raise ValueError(f"callbacks holds {entry!r}, no skorch callback")
 
+    @all_or_nothing
     def _fit_net(
         self,
         chunks,
@@ -380,23 +409,6 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
             )
 
 
-def check_alike(chunks):
-    """Refuse recordings that were not chunked in one way, or hold no numbers."""
-    first = chunks[0]
-    for i, other in enumerate(chunks):
-        if (other.shape[1:], other.front_end) != (first.shape[1:], first.front_end):
-            raise ValueError(
-                f"recording {i} was chunked otherwise than recording 0: "
-                f"{other!r} with {other.front_end}, {first!r} with {first.front_end}; "
-                "chunk all recordings with one chunker"
-            )
-        if not np.isfinite(other.spectrogram).all():
-            raise ValueError(
-                f"recording {i} has chunks that hold NaN or infinite values; make them "
-                "anew from the recording, or leave it out"
-            )
-
-
 def run(net, train, valid):
     """Train a net, and keep what it has learnt if it is stopped from the keyboard."""
     net.train_split = None if valid is None else predefined_split(valid)
@@ -413,10 +425,16 @@ def run(net, train, valid):
         )
 
 
+_seeding = threading.RLock()
+
+
 @contextmanager
 def seeded_torch(seed, device):
-    """Seed torch for weights and dropout, and give the caller's state back after."""
+    """Seed torch for weights and dropout, and give the caller's state back after.
+
+    Its state is the whole process's: who trains in another thread waits.
+    """
     cuda = [torch.device(device)] if torch.device(device).type == "cuda" else []
-    with torch.random.fork_rng(devices=cuda):
+    with _seeding, torch.random.fork_rng(devices=cuda):
         torch.manual_seed(seed)
         yield

@@ -280,6 +280,17 @@ def test_what_it_cannot_learn_from_is_refused(unbalanced, spoil, message):
         PLDA().fit(*spoil(*unbalanced))
 
 
+@pytest.mark.parametrize("missing", [None, np.nan])
+def test_a_recording_without_a_singer_is_named(unbalanced, missing):
+    X, y = unbalanced
+    y = [str(singer) for singer in y]
+    plda = PLDA().fit(X, y)
+    y[3] = missing
+    for learn in (PLDA().fit, plda.enroll):
+        with pytest.raises(ValueError, match="y has no label for recording 3"):
+            learn(X, y)
+
+
 @pytest.mark.parametrize("name", ["within_shrinkage", "between_shrinkage"])
 @pytest.mark.parametrize("value", [1.5, -0.1, "much", None])
 def test_shrinkage_out_of_range_is_refused(unbalanced, name, value):

@@ -1,6 +1,7 @@
 import pickle
 import signal
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -210,6 +211,52 @@ def test_ctrl_c_before_the_first_epoch_is_done_stops_the_program(
         net.fit(chunked, singers.singers)
     with pytest.raises(NotFittedError):
         net.predict(chunked)
+
+
+def test_a_fit_that_does_not_end_leaves_the_model_before(chunked, singers, tiny):
+    net = SingerNetClassifier(**tiny).fit(chunked[:6], singers.singers[:6])
+    before = net.predict_proba(chunked)
+    others = np.char.add("not ", singers.singers)
+    with pytest.raises(KeyboardInterrupt):
+        net.set_params(callbacks=[Interrupt(1)]).fit(chunked, others)
+    with pytest.raises(ValueError, match="diverged"):
+        net.set_params(callbacks=None, lr=1e30).fit(chunked, others)
+    assert set(net.classes_) == set(singers.singers[:6])
+    assert_array_equal(net.predict_proba(chunked), before)
+
+
+def test_fits_in_threads_are_those_of_their_seeds(chunked, singers, tiny):
+    def fit(seed):
+        net = SingerNetClassifier(**tiny | {"random_state": seed, "dropout": 0.5})
+        return net.fit(chunked, singers.singers).predict_proba(chunked)
+
+    state = torch.get_rng_state()
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(fit, (0, 1, 0)))
+    assert_array_equal(torch.get_rng_state(), state)
+    assert_array_equal(together[0], together[2])
+    assert_array_equal(together[1], fit(1))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"chunker": "mel"}, "'chunker' parameter .* implementing 'transform'"),
+        ({"chunker": MelChunker}, r"give an instance: MelChunker\(\)"),
+        ({"callbacks": ["log"]}, "callbacks holds 'log', no skorch callback"),
+    ],
+)
+def test_wrong_parts_are_named(singers, tiny, parameters, message):
+    with pytest.raises(ValueError, match=message):
+        SingerNetClassifier(**tiny | parameters).fit(
+            singers.recordings, singers.singers
+        )
+
+
+def test_logarithms_of_probabilities(chunked, singers, tiny):
+    net = SingerNetClassifier(**tiny).fit(chunked, singers.singers)
+    logs = net.predict_log_proba(chunked)
+    assert_allclose(np.exp(logs), net.predict_proba(chunked), rtol=1e-6)
 
 
 def test_progress_is_one_line_and_verbose_0_is_silent(chunked, singers, tiny, capfd):

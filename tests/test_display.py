@@ -11,7 +11,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 
-from singerlearn import MelChunker, SingerNetClassifier
+from singerlearn import MelChunker, SingerNetClassifier, make_svm_baseline
 from singerlearn.chunks import Chunks
 from singerlearn.display import (
     AttentionDisplay,
@@ -140,6 +140,14 @@ def test_curves_of_what_holds_an_estimator(singers):
         assert name == "SingerNetClassifier"
         history = search.best_estimator_["net"].history_
         assert_array_equal(curve.train_loss, history[:, "train_loss"])
+        chunks = search.best_estimator_["chunks"].transform(recordings[:1])[0]
+        drawn = AttentionDisplay.from_estimator(holder, chunks)
+        (expected,) = search.best_estimator_["net"].attention_weights([chunks])
+        assert_array_equal(drawn.weights, expected[0])
+        assert FrequencyTemplateDisplay.from_estimator(holder).bands_each == 4
+    baseline = make_svm_baseline().fit(recordings, y)
+    with pytest.raises(ValueError, match="ClipClassifier has no history_; the picture"):
+        TrainingCurveDisplay.from_estimator(baseline)
 
 
 def test_curves_of_a_real_training(rng):

@@ -1,7 +1,10 @@
+import warnings
+
 import numpy as np
 import pytest
 from scipy.stats import t as student
 from scipy.stats import ttest_rel
+from sklearn.metrics import roc_auc_score
 
 from singerlearn.metrics import (
     Interval,
@@ -235,6 +238,19 @@ def test_false_alarms_of_the_corrected_test_are_few(rng):
     assert found <= 0.08 * 300 < plain
 
 
+def test_resamples_of_which_scikit_learn_returns_nan_are_drawn_again(rng):
+    singers = np.repeat(np.arange(4), 3)
+    trials = make_trials(singers)
+    scores = trials.scores(rng.randn(12, 4))
+    with warnings.catch_warnings(action="error"):
+        interval = bootstrap_interval(
+            roc_auc_score, trials.is_target, scores, groups=trials.singers
+        )
+    assert interval.low < interval.estimate < interval.high
+    with pytest.raises(ValueError, match="the metric is nan"):
+        bootstrap_interval(np.mean, [np.nan, 1.0], groups=["Ann", "Bob"])
+
+
 @pytest.mark.parametrize(
     ("a", "b", "wrong", "message"),
     [
@@ -243,6 +259,7 @@ def test_false_alarms_of_the_corrected_test_are_few(rng):
         ([[0.5, 0.6]], [[0.5, 0.6]], {}, r"shapes \(1, 2\)"),
         ([0.5, np.nan], [0.5, 0.6], {}, "a score is NaN"),
         ([0.5, 0.6], [0.5, 0.6], dict(n_train=0), "n_train=0"),
+        ([0.5, 0.6], [0.5, 0.6], dict(n_train=np.nan), "n_train=nan"),
         ([0.5, 0.6], [0.5, 0.6], dict(confidence=0), "confidence=0"),
     ],
 )

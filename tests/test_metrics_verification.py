@@ -195,6 +195,8 @@ def test_malformed_trials_are_refused(metric, is_target, scores, message):
         (min_dcf, dict(p_target=0), "p_target=0"),
         (min_dcf, dict(p_target=1), "p_target=1"),
         (min_dcf, dict(c_miss=0), "c_miss=0"),
+        (min_dcf, dict(c_miss=np.inf), "c_miss=inf"),
+        (contrastive_loss, dict(margin=np.nan), "margin=nan"),
         (min_dcf, dict(c_false_alarm=-1), "c_false_alarm=-1"),
         (miss_rate, dict(false_alarm_rates=[0.5, 1.5]), "must lie in"),
         (miss_rate, dict(false_alarm_rates=np.nan), "must lie in"),

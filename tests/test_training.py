@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from singerlearn import SingerNetClassifier
-from singerlearn.chunks import Chunks
-from singerlearn.training import check_alike, seeded_torch
+from singerlearn.chunks import Chunks, check_alike
+from singerlearn.training import seeded_torch
 
 
 def test_recordings_chunked_in_different_ways_are_an_error(recordings, rng):

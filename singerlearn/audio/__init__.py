@@ -9,5 +9,14 @@ are averaged.
 from singerlearn.audio.loading import load
 from singerlearn.audio.recordings import check_recordings, describe, naming
 from singerlearn.audio.surveys import Survey, survey
+from singerlearn.audio.threads import map_in_threads
 
-__all__ = ["Survey", "check_recordings", "describe", "load", "naming", "survey"]
+__all__ = [
+    "Survey",
+    "check_recordings",
+    "describe",
+    "load",
+    "map_in_threads",
+    "naming",
+    "survey",
+]

@@ -19,8 +19,9 @@ def check_recordings(X):
     ----------
     X : list, tuple, Series or ndarray of recordings
         One entry a recording: a path, a 1-D waveform, or a pair
-        ``(waveform, sampling_rate)``. A 2-D array of numbers is a batch of waveforms of
-        equal length, one a row; of rows of 16 samples and less, channels by mistake.
+        ``(waveform, sampling_rate)``; or a column of them. A 2-D array of numbers is a
+        batch of waveforms of equal length, one a row; of rows of 16 samples and less,
+        channels by mistake.
 
     Returns
     -------
@@ -70,6 +71,8 @@ def _list_rows(X):
             "X is one waveform; wrap it in a list, with its rate: "
             "[(waveform, sampling_rate)]"
         )
+    if not is_numeric and X.ndim == 2 and X.shape[1] == 1:
+        X = X[:, 0]
     if X.ndim != (2 if is_numeric else 1):
         raise ValueError(
             f"X is an array of shape {X.shape} and dtype {X.dtype}; it must be a list "

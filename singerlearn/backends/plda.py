@@ -14,12 +14,13 @@ from sklearn.base import (
 )
 from sklearn.covariance import shrunk_covariance
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
     validate_data,
 )
+
+from singerlearn.labels import encode_singers
 
 
 class PLDA(
@@ -130,8 +131,8 @@ class PLDA(
             will be 0.
         """
         self._validate_params()
-        X, y = validate_data(self, X, y, dtype=np.float64)
-        self.classes_, self.counts_, means, codes = _by_singer(X, y)
+        X, labels = validate_data(self, X, y, dtype=np.float64)
+        self.classes_, self.counts_, means, codes = _by_singer(X, y, labels)
         n_recordings, n_singers = len(X), len(self.counts_)
         if n_singers < 2:
             raise ValueError(
@@ -193,8 +194,8 @@ class PLDA(
             The same model with other ``classes_``.
         """
         check_is_fitted(self)
-        X, y = validate_data(self, X, y, dtype=np.float64, reset=False)
-        self.classes_, self.counts_, means, _ = _by_singer(X, y)
+        X, labels = validate_data(self, X, y, dtype=np.float64, reset=False)
+        self.classes_, self.counts_, means, _ = _by_singer(X, y, labels)
         self.means_ = (means - self.mean_) @ self.scalings_
         return self
 
@@ -357,10 +358,14 @@ class PLDA(
         return self.scalings_.shape[1]
 
 
-def _by_singer(X, y):
-    """Return singers, sorted, their recordings' numbers and means, and who sings X."""
-    check_classification_targets(y)
-    singers, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
+def _by_singer(X, y, labels):
+    """Return singers, sorted, their recordings' numbers and means, and who sings X.
+
+    `labels` are y as an array, in which what is missing from a list has become a name.
+    """
+    y = y if isinstance(y, list | tuple) else labels
+    singers, codes = encode_singers(y, len(X), at_least=1)
+    counts = np.bincount(codes)
     first = np.cumsum(counts) - counts
     sums = np.add.reduceat(X[np.argsort(codes, kind="stable")], first)
     return singers, counts, sums / counts[:, None], codes

@@ -1,17 +1,17 @@
 """Recordings named by a scikit-learn classifier over their clips."""
 
 import numpy as np
-from sklearn.base import ClassifierMixin, clone, config_context
+from sklearn.base import clone, config_context
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils.validation import _check_sample_weight, has_fit_parameter
 
 from singerlearn.baseline.clips import OverClips, stack_clips
-from singerlearn.chunks import by_recording, mean_of_each
+from singerlearn.chunks import ChunkClassifierMixin, by_recording
 from singerlearn.features import HandcraftedFeatures
 from singerlearn.labels import encode_singers
 
 
-class ClipClassifier(ClassifierMixin, OverClips):
+class ClipClassifier(ChunkClassifierMixin, OverClips):
     """Names the singer of a recording by what a classifier says about its clips.
 
     The inner classifier learns from all clips of all recordings, each labelled with
@@ -101,37 +101,6 @@ class ClipClassifier(ClassifierMixin, OverClips):
         self.classes_ = self.estimator_.classes_
         self.n_features_in_ = clips.shape[1]
         return self
-
-    def predict(self, X):
-        """Return the most probable singer of each recording.
-
-        Parameters
-        ----------
-        X : list of n_recordings arrays of shape (n_clips, n_features)
-            As in `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_recordings,)
-            Labels out of ``classes_``.
-        """
-        best = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[best]
-
-    def predict_proba(self, X):
-        """Return the singers' probabilities: the mean over a recording's clips.
-
-        Parameters
-        ----------
-        X : list of n_recordings arrays of shape (n_clips, n_features)
-            As in `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_recordings, n_classes)
-            Rows sum to 1; columns as in ``classes_``.
-        """
-        return mean_of_each(self.predict_proba_chunks(X))
 
     def predict_chunks(self, X):
         """Return the singer that the inner classifier hears in each clip.

@@ -1,13 +1,19 @@
 """Listen to every recording of a data set before a network does."""
 
 from dataclasses import dataclass
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
-from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
-from singerlearn.audio import check_recordings, describe, naming, survey
+from singerlearn.audio import (
+    check_recordings,
+    describe,
+    map_in_threads,
+    naming,
+    survey,
+)
 
 KINDS = (
     "unreadable", "silent", "too short", "scale", "clipped", "offset", "duplicate",
@@ -152,9 +158,7 @@ def check_dataset(
         except (OSError, ValueError) as error:
             return str(error).removeprefix(f"{describe(index, recording)}: ")
 
-    results = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(
-        delayed(read)(*item) for item in enumerate(recordings)
-    )
+    results = map_in_threads(read, count(), recordings, n_jobs=n_jobs)
     bar = tqdm(results, total=len(recordings), desc="check", unit="recording", delay=3)
     found = list(bar)
 

@@ -4,10 +4,9 @@ import os
 import warnings
 from pathlib import Path
 
-from joblib import Parallel, delayed
 from sklearn.utils import Bunch
 
-from singerlearn.audio import load
+from singerlearn.audio import load, map_in_threads
 from singerlearn.datasets.recordings import (
     KNOWN,
     audio_below,
@@ -162,8 +161,7 @@ def _read_all(rows, n_jobs):
         except (OSError, ValueError) as error:
             return str(error)
 
-    faults = Parallel(n_jobs=n_jobs, prefer="threads")(
-        delayed(fault_of)(row["path"]) for row in rows
-    )
+    paths = [row["path"] for row in rows]
+    faults = list(map_in_threads(fault_of, paths, n_jobs=n_jobs))
     readable = [row for row, fault in zip(rows, faults, strict=True) if not fault]
     return readable, [fault for fault in faults if fault]

@@ -11,10 +11,9 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
-from joblib import Parallel, delayed
 from sklearn.utils import Bunch
 
-from singerlearn.audio import load
+from singerlearn.audio import load, map_in_threads
 from singerlearn.datasets.table import read_header, read_table
 
 SAMPLING_RATE = 22050
@@ -217,6 +216,4 @@ def _join(groups, n_jobs):
         takes = (load(take.path, SAMPLING_RATE) for take in group)
         return np.concatenate([trim(take, top_db=35)[0] for take in takes])
 
-    return Parallel(n_jobs=n_jobs, prefer="threads")(
-        delayed(join)(group) for group in groups
-    )
+    return list(map_in_threads(join, groups, n_jobs=n_jobs))

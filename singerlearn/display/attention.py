@@ -3,6 +3,7 @@
 import numpy as np
 
 from singerlearn.display.axes import COLORS, given_or_new
+from singerlearn.display.networks import network_with
 
 
 class AttentionDisplay:
@@ -49,7 +50,7 @@ class AttentionDisplay:
 
         Parameters
         ----------
-        estimator : SingerNetClassifier or SingerEmbedder
+        estimator : SingerNetClassifier, SingerEmbedder, Pipeline or search
             Fitted with an attention.
         chunks : Chunks
             One recording, chunked: ``MelChunker().transform([recording])[0]``.
@@ -76,6 +77,7 @@ class AttentionDisplay:
             raise IndexError(
                 f"index={index}, but the recording has {len(chunks)} chunks"
             )
+        estimator = network_with(estimator, "attention_weights")
         return cls(
             chunk=np.asarray(chunks[index]),
             weights=estimator.attention_weights([chunks])[0][index],
@@ -178,7 +180,7 @@ class FrequencyTemplateDisplay:
 
         Parameters
         ----------
-        estimator : SingerNetClassifier or SingerEmbedder
+        estimator : SingerNetClassifier, SingerEmbedder, Pipeline or search
             Fitted with ``aggregation="attention"`` or ``"attentive-statistics"``.
 
         Returns
@@ -190,9 +192,7 @@ class FrequencyTemplateDisplay:
         ValueError
             If the estimator has no such attention.
         """
-        from sklearn.utils.validation import check_is_fitted
-
-        check_is_fitted(estimator, "net_")
+        estimator = network_with(estimator, "net_")
         net = estimator.net_
         w = getattr(net.module_.aggregate, "w", None)
         if w is None:

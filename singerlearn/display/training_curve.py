@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from singerlearn.display.axes import COLORS, given_or_new
+from singerlearn.display.networks import network_with
 
 
 class TrainingCurve(NamedTuple):
@@ -76,17 +77,7 @@ class TrainingCurveDisplay:
         -------
         display : TrainingCurveDisplay
         """
-        from sklearn.pipeline import Pipeline
-        from sklearn.utils.validation import check_is_fitted
-
-        while not hasattr(estimator, "history_"):
-            if hasattr(estimator, "best_estimator_"):
-                estimator = estimator.best_estimator_
-            elif isinstance(estimator, Pipeline):
-                estimator = estimator[-1]
-            else:
-                break
-        check_is_fitted(estimator, "history_")
+        estimator = network_with(estimator, "history_")
         return cls.from_history({name or type(estimator).__name__: estimator.history_})
 
     @classmethod

@@ -1,13 +1,13 @@
 """What every transformer of recordings does alike."""
 
 from importlib import import_module
+from itertools import count
 from numbers import Integral, Real
 
-from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._param_validation import Interval
 
-from singerlearn.audio import check_recordings, naming
+from singerlearn.audio import check_recordings, map_in_threads, naming
 from singerlearn.chunks import Chunks
 
 POSITIVE = [Interval(Real, 0, None, closed="neither")]
@@ -68,11 +68,10 @@ class RecordingTransformer(TransformerMixin, BaseEstimator):
         recordings = self._check(X)
         for module in self._modules:
             import_module(module)
-        # Threads, not processes: decoding, resampling and transforms release the GIL.
-        return Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(self._transform_named)(index, recording)
-            for index, recording in enumerate(recordings)
+        transformed = map_in_threads(
+            self._transform_named, count(), recordings, n_jobs=self.n_jobs
         )
+        return list(transformed)
 
     def set_output(self, *, transform=None):
         """Set the container of tables; lists of recordings stay lists.

@@ -2,6 +2,9 @@
 
 import numpy as np
 
+# Of labels, by the letters of numpy's types; of objects nobody knows.
+_KINDS = dict.fromkeys("biuf", "numbers") | {"U": "names", "S": "bytes"}
+
 
 def recording_accuracy(y_true, y_pred):
     """Share of the recordings whose predicted singer is right.
@@ -20,7 +23,8 @@ def recording_accuracy(y_true, y_pred):
     Raises
     ------
     ValueError
-        If there are no recordings, or the lengths differ.
+        If there are no recordings, the lengths differ, or one holds names and the other
+        numbers.
 
     See Also
     --------
@@ -38,6 +42,7 @@ def recording_accuracy(y_true, y_pred):
         raise ValueError(
             f"y_pred has shape {y_pred.shape} but holds one label a recording"
         )
+    _check_kinds(y_true, y_pred, "y_pred")
     return float(np.mean(y_true == y_pred))
 
 
@@ -59,7 +64,8 @@ def chunk_accuracy(y_true, y_pred_chunks):
     Raises
     ------
     ValueError
-        If there are no recordings, the lengths differ, or a recording has no chunks.
+        If there are no recordings, the lengths differ, a recording has no chunks, or
+        one holds names and the other numbers.
 
     See Also
     --------
@@ -80,7 +86,9 @@ def chunk_accuracy(y_true, y_pred_chunks):
                 "one or more chunks; pass what predict_chunks returns"
             )
     n_chunks = [len(labels) for labels in y_pred_chunks]
-    return float(np.mean(np.repeat(y_true, n_chunks) == np.concatenate(y_pred_chunks)))
+    predicted = np.concatenate(y_pred_chunks)
+    _check_kinds(y_true, predicted, "y_pred_chunks")
+    return float(np.mean(np.repeat(y_true, n_chunks) == predicted))
 
 
 def _check_singers(y_true, predictions, name):
@@ -96,3 +104,13 @@ def _check_singers(y_true, predictions, name):
             f"y_true holds {len(y_true)} recordings but {name} {len(predictions)}"
         )
     return y_true
+
+
+def _check_kinds(y_true, y_pred, name):
+    """Refuse names beside numbers, of which none would be right."""
+    kinds = [_KINDS.get(labels.dtype.kind) for labels in (y_true, y_pred)]
+    if None not in kinds and kinds[0] != kinds[1]:
+        raise ValueError(
+            f"y_true holds {kinds[0]} such as {y_true[0]!r}, {name} {kinds[1]} such as "
+            f"{y_pred[0]!r}; give both of one kind"
+        )

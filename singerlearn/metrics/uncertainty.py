@@ -1,5 +1,6 @@
 """How sure a figure is, and whether one model is better than another."""
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -60,8 +61,8 @@ def bootstrap_interval(
     with replacement, each with all that is theirs: the interval is about other singers
     of the same kind [1]_. A trial belongs to two singers: a non-target is in a resample
     as often as the draws of the one times the draws of the other [2]_, a target as
-    often as its singer. A resample on which the metric raises ValueError, since no
-    target was drawn for instance, is drawn again.
+    often as its singer. A resample on which the metric raises ValueError or is not
+    finite, since no target was drawn for instance, is drawn again.
 
     The ends are quantiles of the resamples, the further out the fewer the groups, as a
     t interval is wider than a normal one [3]_. With fewer than ten singers they remain
@@ -89,7 +90,7 @@ def bootstrap_interval(
     ------
     ValueError
         If lengths differ, if there is one group only, if the metric refuses the arrays
-        or nearly all resamples.
+        or nearly all resamples, or is not finite.
 
     References
     ----------
@@ -122,6 +123,8 @@ def bootstrap_interval(
     rng = check_random_state(random_state)
 
     estimate = metric(*arrays)
+    if not np.isfinite(estimate).all():
+        raise ValueError(f"the metric is {estimate}, of which there is no interval")
     values = []
     for _ in range(10 * n_resamples):
         drawn = np.bincount(rng.randint(n_groups, size=n_groups), minlength=n_groups)
@@ -130,9 +133,13 @@ def bootstrap_interval(
             times = times * np.where(codes[:, 0] == codes[:, 1], 1, drawn[codes[:, 1]])
         samples = np.repeat(np.arange(len(codes)), times)
         try:
-            values.append(metric(*(_take(a, samples) for a in arrays)))
+            with warnings.catch_warnings(action="ignore", category=UserWarning):
+                value = metric(*(_take(a, samples) for a in arrays))
         except ValueError:
             continue
+        if not np.isfinite(value).all():
+            continue
+        values.append(value)
         if len(values) == n_resamples:
             break
     else:
@@ -198,7 +205,7 @@ def compare_models(scores_a, scores_b, *, n_train, n_test, confidence=0.95):
         )
     if not np.isfinite(scores).all():
         raise ValueError("a score is NaN or infinite; a fold that failed cannot count")
-    if n_train <= 0 or n_test <= 0:
+    if not (0 < n_train < np.inf and 0 < n_test < np.inf):
         raise ValueError(f"n_train={n_train} and n_test={n_test} must be positive")
     _check_confidence(confidence)
 

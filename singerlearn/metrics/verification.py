@@ -134,7 +134,7 @@ def min_dcf(is_target, scores, *, p_target=0.05, c_miss=1.0, c_false_alarm=1.0):
     >>> min_dcf([True, True, False, False], [0.9, 0.3, 0.4, 0.1])
     0.5
     """
-    if not (0 < p_target < 1 and c_miss > 0 and c_false_alarm > 0):
+    if not (0 < p_target < 1 and 0 < c_miss < np.inf and 0 < c_false_alarm < np.inf):
         raise ValueError(
             f"p_target={p_target} must lie between 0 and 1, and c_miss={c_miss} and "
             f"c_false_alarm={c_false_alarm} above 0"
@@ -240,7 +240,7 @@ def contrastive_loss(is_target, distances, *, margin=1.0):
             f"distances[{distances.argmin()}] is negative; pass squared distances, "
             "trials.distances(Z), not scores"
         )
-    if margin <= 0:
+    if not 0 < margin < np.inf:
         raise ValueError(f"margin={margin} must be above 0")
     targets, others = distances[is_target], distances[~is_target]
     loss = np.mean(targets / 2) + np.mean(np.maximum(0, margin - others) / 2)

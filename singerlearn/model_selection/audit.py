@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from joblib import Parallel, delayed
 
-from singerlearn.audio import check_recordings, naming, survey
+from singerlearn.audio import check_recordings, map_in_threads, naming, survey
 from singerlearn.labels import as_groupings, encode_labels
 
 
@@ -198,9 +197,7 @@ def _read(recordings, n, wanted, sampling_rate, n_jobs):
         with naming(i, recordings[i]):
             return survey(recordings[i], sampling_rate).fingerprint
 
-    found = Parallel(n_jobs=n_jobs, prefer="threads")(
-        delayed(fingerprint)(i) for i in wanted
-    )
+    found = map_in_threads(fingerprint, wanted, n_jobs=n_jobs)
     fingerprints = [None] * n
     for i, of_recording in zip(wanted, found, strict=True):
         fingerprints[i] = of_recording

@@ -28,6 +28,8 @@ def test_lists_of_recordings_pass_as_they_are(tone):
         np.array(["a.wav", Path("b.wav")], dtype=object),
         pd.Series(["a.wav", "b.wav"], index=[7, 3]),
         pd.DataFrame({"path": ["a.wav", "b.wav"]})["path"],
+        pd.DataFrame({"path": ["a.wav", "b.wav"]})[["path"]],
+        np.array([["a.wav"], ["b.wav"]]),
     ):
         assert list(map(str, check_recordings(X))) == ["a.wav", "b.wav"]
     assert_array_equal(check_recordings(table), table)
