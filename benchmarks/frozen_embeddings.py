@@ -1,6 +1,8 @@
 """Embeddings of chunks that are not trained on the recordings they are measured by."""
 
+from argparse import ArgumentTypeError
 from functools import cache
+from pathlib import Path
 from zlib import crc32
 
 import numpy as np
@@ -15,7 +17,7 @@ from singerlearn import MelChunker, SingerEmbedder, VoiceFeatures
 from singerlearn.audio import load
 from singerlearn.chunks import Chunks
 from singerlearn.device import check_device
-from singerlearn.pretrained import SPACE, WEIGHTS
+from singerlearn.pretrained import ENCODERS, SHIPPED, SPACE, WEIGHTS, read_card
 from singerlearn.synthesis import SyntheticSingers
 
 N_SYNTHETIC = 1600
@@ -62,6 +64,24 @@ def hear(recordings, heard, arguments):
         return heard(front_end)
 
     return hear
+
+
+def add_encoder(parser):
+    """Let a command line say which pretrained network is asked."""
+
+    def pretrained(text):
+        try:
+            read_card(Path(text))
+        except (FileNotFoundError, ValueError) as error:
+            raise ArgumentTypeError(str(error)) from error
+        return Path(text)
+
+    parser.add_argument(
+        "--encoder",
+        type=pretrained,
+        default=ENCODERS[SHIPPED],
+        help="a folder of a pretrained network (that which comes with the library)",
+    )
 
 
 def fingerprints(encoder):

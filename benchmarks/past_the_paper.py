@@ -49,7 +49,6 @@ import time
 from argparse import Namespace
 from functools import partial
 from itertools import product
-from pathlib import Path
 
 import collection
 import machine
@@ -57,7 +56,7 @@ import numpy as np
 import singer_classification
 import singing_embedding
 from command_line import make_parser
-from frozen_embeddings import fingerprints, hear
+from frozen_embeddings import add_encoder, fingerprints, hear
 from readings import (
     crossed_figures,
     interval_over_singers,
@@ -69,7 +68,6 @@ from steps import EFFORT, STEPS_OF, Steps, steps_taken
 
 from singerlearn import SingerEmbedder, SingerNetClassifier
 from singerlearn.chunks import by_recording
-from singerlearn.pretrained import ENCODERS, SHIPPED
 
 TABLES = {  # and their figures
     "new-singers": ("crossed 1-NN", "crossed EER"),
@@ -245,12 +243,7 @@ def parse():
         "--steps", type=collection.positive, default=1000, help="of 32 chunks"
     )
     parser.add_argument("--development", action="store_true")
-    parser.add_argument(
-        "--encoder",
-        type=Path,
-        default=ENCODERS[SHIPPED],
-        help="a folder of a pretrained network (that which comes with the library)",
-    )
+    add_encoder(parser)
     return parser.parse_args()
 
 

@@ -36,7 +36,10 @@ class Runs:
     def __init__(self, folder, settings):
         self.folder = Path(folder)
         self.fits = self.folder / "fits"
-        self.fits.mkdir(parents=True, exist_ok=True)
+        try:
+            self.fits.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SystemExit(f"--output {folder}: {error}") from error
         note = self.folder / "run.json"
         settings = json.loads(json.dumps(settings))
         about = {"settings": settings, "starts": []}

@@ -15,19 +15,17 @@ rough guide. The rows are those of ``past_the_paper.py`` that need no training.
 """
 
 from functools import partial
-from pathlib import Path
 
 import collection
 import machine
 import numpy as np
 from command_line import make_parser
-from frozen_embeddings import fingerprints, hear
+from frozen_embeddings import add_encoder, fingerprints, hear
 from past_the_paper import FROZEN
 from readings import as_they_come, crossed
 from runs import Runs, markdown
 
 from singerlearn.metrics import bootstrap_interval, equal_error_rate
-from singerlearn.pretrained import ENCODERS, SHIPPED
 
 DEFAULT = ("hand-crafted", "synthetic-lda", "encoder", "side-by-side", "voices")
 
@@ -68,9 +66,7 @@ def main():
     parser = make_parser(
         __doc__, tuple(FROZEN), {}, default=",".join(DEFAULT), seeds=False
     )
-    parser.add_argument(
-        "--encoder", type=Path, default=ENCODERS[SHIPPED], help="a pretrained network"
-    )
+    add_encoder(parser)
     arguments = parser.parse_args()
     voices = collection.load(arguments, n_singers=12, n_songs=4, duration=8.0)
     rehearse(voices)

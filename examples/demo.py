@@ -164,8 +164,12 @@ def main():
     parser.add_argument("--output", type=Path, default=Path("demo_output"))
     parser.add_argument("--max-epochs", type=int, default=24)
     arguments = parser.parse_args()
-
-    data = load(arguments.folder)
+    if arguments.max_epochs < 1:
+        parser.error("--max-epochs must be 1 or more")
+    try:
+        data = load(arguments.folder)
+    except (FileNotFoundError, ValueError) as error:
+        parser.error(str(error))
     folds = split(data, 3)
     n_singers = len(np.unique(data.singers))
     print(

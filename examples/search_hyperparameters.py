@@ -94,6 +94,8 @@ def main():
     parser.add_argument("--singers", type=int, default=8)
     parser.add_argument("--max-epochs", type=int, default=10)
     arguments = parser.parse_args()
+    if arguments.singers < 2 or min(arguments.trials, arguments.max_epochs) < 1:
+        parser.error("needs two singers, a trial and an epoch at least")
     # That the search is experimental, and takes from Optuna what is to go in version 6.
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     warnings.filterwarnings("ignore", "`optuna.terminator`", FutureWarning)

@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from singerlearn.backends import PLDA
 from singerlearn.baseline import (
     ClipClassifier,
     ClipEmbedder,
@@ -324,3 +325,11 @@ def test_the_embedder_knows_how_its_clips_were_described(clips):
         ClipEmbedder().transform(X)
     with pytest.raises(ValueError, match="fitted with 4"):
         ClipEmbedder().fit(X, y).transform([x[:, :3] for x in X])
+
+
+def test_too_few_clips_for_a_covariance_are_said_to_be_so(rng):
+    X, y = [rng.randn(1, 30) for _ in range(8)], np.repeat(list("abcd"), 2)
+    names = LinearDiscriminantAnalysis(solver="eigen")
+    with pytest.raises(ValueError, match="8 clips of 8 recordings are too few for Lin"):
+        ClipClassifier(names).fit(X, y)
+    assert ClipClassifier(PLDA()).fit(X, y).predict(X).shape == (8,)

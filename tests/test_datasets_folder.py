@@ -184,6 +184,12 @@ def test_a_table_without_the_columns_says_which_it_needs(root, text):
         load_folder(root, metadata="table.csv")
 
 
+def test_a_column_that_is_there_twice_is_named(root):
+    (root / "table.csv").write_text("path,singer,Singer\na.wav,ann,bob\n")
+    with pytest.raises(ValueError, match="several columns 'singer'"):
+        load_folder(root, metadata="table.csv")
+
+
 def test_a_table_without_rows_has_no_recordings(root):
     (root / "table.csv").write_text("path,singer\n")
     with pytest.raises(ValueError, match="no recordings in 'table.csv'"):

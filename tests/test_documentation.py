@@ -86,3 +86,22 @@ def test_the_demo_needs_two_recordings_of_each_singer(folder, tmp_path):
     )
     assert done.returncode != 0 and "Traceback" not in done.stderr
     assert "two recordings of each singer; 'singer02' has one" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (("demo.py", "nowhere"), "nowhere"),
+        (("demo.py", "--max-epochs", "0"), "--max-epochs must be 1 or more"),
+        (("search_hyperparameters.py", "--trials", "0"), "a trial"),
+        (("search_hyperparameters.py", "--singers", "1"), "two singers"),
+    ],
+)
+def test_examples_say_what_is_wrong_with_a_command(tmp_path, command, message):
+    name, *options = command
+    done = subprocess.run(
+        [sys.executable, ROOT / "examples" / name, *options],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert message in done.stderr

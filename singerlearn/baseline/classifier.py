@@ -97,7 +97,14 @@ class ClipClassifier(ChunkClassifierMixin, OverClips):
             weights = _weights_for(estimator, np.repeat(sample_weight, n_clips))
         # Metadata routing, where it is on, would refuse weights sent to steps by name.
         with config_context(enable_metadata_routing=False):
-            self.estimator_ = estimator.fit(clips, np.repeat(y, n_clips), **weights)
+            try:
+                self.estimator_ = estimator.fit(clips, np.repeat(y, n_clips), **weights)
+            except np.linalg.LinAlgError as error:
+                raise ValueError(
+                    f"{len(clips)} clips of {len(n_clips)} recordings are too few for "
+                    f"{estimator!r} ({error}); give more recordings, or another "
+                    "estimator, such as PLDA()"
+                ) from error
         self.classes_ = self.estimator_.classes_
         self.n_features_in_ = clips.shape[1]
         return self

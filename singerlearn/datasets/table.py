@@ -59,8 +59,8 @@ def read_header(table, columns, *, needed=()):
     Raises
     ------
     ValueError
-        If a needed column is missing, a quotation mark is not closed, or the table is
-        not in UTF-8.
+        If a needed column is missing or one is there twice, a quotation mark is not
+        closed, or the table is not in UTF-8.
     """
     try:
         # utf-8-sig: spreadsheets put a byte order mark in front.
@@ -82,6 +82,10 @@ def read_header(table, columns, *, needed=()):
         }
         readings.append((found, header, lines, delimiter))
     found, header, lines, delimiter = max(readings, key=lambda reading: len(reading[0]))
+    if twice := [name for name in found.values() if header.count(name) > 1]:
+        raise ValueError(
+            f"{str(table)!r} has several columns {twice[0]!r}; give each its own name"
+        )
     missing = [name for name in needed if name not in found]
     if not missing:
         return header, found, _read_body(table, lines, delimiter)

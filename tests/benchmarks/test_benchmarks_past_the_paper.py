@@ -145,6 +145,22 @@ def test_one_command_prints_the_table_and_goes_on(table, tmp_path):
         table(*asked, "--rows", "hand-crafted", "--steps", 5)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--encoder", "nowhere"), "no pretrained network 'nowhere'"),
+        (("--output", "/dev/null/x"), "--output /dev/null/x: "),
+    ],
+)
+def test_what_cannot_be_read_or_written_is_said_at_once(
+    table, capsys, options, message
+):
+    made = "--data", "synthetic", "--singers", 4, "--recordings", 2, "--duration", 2
+    with pytest.raises(SystemExit) as refused:
+        table(*made, *options)
+    assert message in f"{refused.value} {capsys.readouterr().err}"
+
+
 @pytest.mark.parametrize("row", ["paper", "library", "margin-softmax-stretches"])
 def test_networks_are_trained_for_the_steps(table, tmp_path, monkeypatch, row):
     import past_the_paper
