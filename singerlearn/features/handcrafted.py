@@ -49,7 +49,8 @@ class HandcraftedFeatures(RecordingTransformer, auto_wrap_output_keys=None):
         so by default, as the paper says nothing of it.
     aggregation : {"none", "average"}, default="none"
         "none" gives every clip's features; "average" their mean over the recording, a
-        table of one row a recording for any scikit-learn estimator.
+        table of one row a recording for any scikit-learn estimator. A `FeatureUnion`
+        needs such tables: clips it would lay below each other, not side by side.
     n_jobs : int, default=None
         Threads, as joblib counts them; the result does not depend on it.
 
