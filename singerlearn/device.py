@@ -1,4 +1,4 @@
-"""What the machine offers a network: a device, a precision, memory kept for it."""
+"""What the machine offers a network: a device, a precision, seeds, kept memory."""
 
 import ctypes
 import os
@@ -17,6 +17,7 @@ _AFTERWARDS = {_TRIM_THRESHOLD: 2**26, _MMAP_THRESHOLD: 2**25, _MMAP_MAX: 65536}
 
 _lock = threading.Lock()
 _n_keepers = 0
+_seeding = threading.RLock()
 
 
 def check_device(device):
@@ -50,6 +51,18 @@ def check_precision(precision, device):
         units = ("avx512_bf16", "amx_bf16", "bf16")  # the last of ARM's
         fast = kind == "cpu" and any(able.get(unit) for unit in units)
     return "bfloat16" if fast else "float32"
+
+
+@contextmanager
+def seeded_torch(seed, device):
+    """Seed torch for weights and dropout, and give the caller's state back after.
+
+    Its state is the whole process's: who trains in another thread waits.
+    """
+    cuda = [torch.device(device)] if torch.device(device).type == "cuda" else []
+    with _seeding, torch.random.fork_rng(devices=cuda):
+        torch.manual_seed(seed)
+        yield
 
 
 @contextmanager

@@ -5,9 +5,7 @@ criterion and what they make of the output.
 """
 
 import copy
-import threading
 import warnings
-from contextlib import contextmanager
 from functools import wraps
 from numbers import Integral, Real
 from pathlib import Path
@@ -25,7 +23,12 @@ from singerlearn.augmentation import choose_augmentations
 from singerlearn.batches import ChunkBatches, ChunkDataset, draw_validation
 from singerlearn.callbacks import EarlyStoppingTest, FiniteLoss, ProgressBar, diverged
 from singerlearn.chunks import check_alike
-from singerlearn.device import check_device, check_precision, kept_memory
+from singerlearn.device import (
+    check_device,
+    check_precision,
+    kept_memory,
+    seeded_torch,
+)
 from singerlearn.features import as_chunks
 from singerlearn.identities import check_stretches, count_identities, gather_crowd
 from singerlearn.inference import read_chunks, read_densely
@@ -423,18 +426,3 @@ def run(net, train, valid):
             "epochs; what it has learnt is kept, with early stopping the best so far",
             stacklevel=4,
         )
-
-
-_seeding = threading.RLock()
-
-
-@contextmanager
-def seeded_torch(seed, device):
-    """Seed torch for weights and dropout, and give the caller's state back after.
-
-    Its state is the whole process's: who trains in another thread waits.
-    """
-    cuda = [torch.device(device)] if torch.device(device).type == "cuda" else []
-    with _seeding, torch.random.fork_rng(devices=cuda):
-        torch.manual_seed(seed)
-        yield

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from singerlearn.chunks import Chunks
+from singerlearn.chunks import Chunks, by_recording, check_alike, mean_of_each
 
 lengths = st.integers(1, 40)
 
@@ -99,3 +99,23 @@ def test_what_is_no_spectrogram_is_refused(shape):
 def test_lengths_under_one_frame_are_refused(frames):
     with pytest.raises(ValueError, match="at least 1"):
         Chunks(np.zeros((96, 300)), **frames)
+
+
+def test_recordings_chunked_in_different_ways_are_an_error(rng):
+    chunks = [Chunks(rng.rand(5, 20), 8, 4), Chunks(rng.rand(5, 30), 8, 4)]
+    check_alike(chunks)
+    with pytest.raises(ValueError, match="recording 2 was chunked otherwise"):
+        check_alike([*chunks, Chunks(rng.rand(5, 20), 9, 4)])
+    chunks[1].spectrogram[0, 0] = np.nan
+    with pytest.raises(ValueError, match="recording 1 has chunks that hold NaN"):
+        check_alike(chunks)
+
+
+def test_rows_of_chunks_are_those_of_recordings(rng):
+    rows, n_chunks = rng.rand(6, 3), [2, 1, 3]
+    each = by_recording(rows, n_chunks)
+    assert [len(own) for own in each] == n_chunks
+    assert_array_equal(np.concatenate(each), rows)
+    means = mean_of_each(each)
+    assert_array_equal(means[0], (rows[0] + rows[1]) / 2)
+    assert_array_equal(means[1], rows[2])

@@ -6,7 +6,12 @@ import pytest
 import torch
 
 from singerlearn import device
-from singerlearn.device import check_device, check_precision, kept_memory
+from singerlearn.device import (
+    check_device,
+    check_precision,
+    kept_memory,
+    seeded_torch,
+)
 
 
 def test_a_gpu_that_is_not_there_is_an_error(monkeypatch):
@@ -33,6 +38,15 @@ def test_auto_takes_the_precision_that_the_processor_is_fast_in(
     assert check_precision("auto", "cpu") == precision
     assert check_precision("float32", "cpu") == "float32"
     assert check_precision("bfloat16", "cpu") == "bfloat16"
+
+
+def test_the_callers_random_state_is_untouched():
+    before = torch.random.get_rng_state()
+    with seeded_torch(0, "cpu"):
+        first = torch.rand(3)
+    assert torch.equal(before, torch.random.get_rng_state())
+    with seeded_torch(0, "cpu"):
+        assert torch.equal(first, torch.rand(3))
 
 
 class Glibc:

@@ -5,23 +5,6 @@ import pytest
 import torch
 
 from singerlearn import SingerNetClassifier
-from singerlearn.chunks import Chunks, check_alike
-from singerlearn.training import seeded_torch
-
-
-def test_recordings_chunked_in_different_ways_are_an_error(recordings, rng):
-    other = Chunks(rng.rand(5, 20).astype("float32"), 8, 5)
-    with pytest.raises(ValueError, match="recording 3 was chunked otherwise"):
-        check_alike([*recordings, other])
-
-
-def test_the_callers_random_state_is_untouched():
-    before = torch.random.get_rng_state()
-    with seeded_torch(0, "cpu"):
-        first = torch.rand(3)
-    assert torch.equal(before, torch.random.get_rng_state())
-    with seeded_torch(0, "cpu"):
-        assert torch.equal(first, torch.rand(3))
 
 
 class Backend(list):
