@@ -60,8 +60,8 @@ def change_channels(chunks, generator):
 def mask(chunks, generator):
     """Silence parts of each chunk: two runs of bands and one of frames.
 
-    As SpecAugment does (D. S. Park et al., Interspeech 2019): at most an eighth of the
-    bands at a time, and a sixth of the frames.
+    After SpecAugment (D. S. Park et al., Interspeech 2019), which puts the mean there:
+    at most an eighth of the bands at a time, and a sixth of the frames.
 
     Parameters
     ----------
