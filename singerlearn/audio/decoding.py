@@ -75,7 +75,8 @@ def _soundfile_blocks(path):
             while len(block := file.read(_BLOCK, dtype=dtype, always_2d=True)):
                 decoded += len(block)
                 yield block.T if dtype == "float32" else block.T * _PCM_16, rate
-    except (sf.LibsndfileError, TypeError) as error:  # samples without a header
+    # TypeError: of samples without a header soundfile wants to know the rate.
+    except (sf.LibsndfileError, TypeError) as error:
         raise _undecodable(error) from error
     _check_whole(decoded / rate, announced / rate)
 

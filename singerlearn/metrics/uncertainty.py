@@ -206,7 +206,9 @@ def compare_models(scores_a, scores_b, *, n_train, n_test, confidence=0.95):
     if not np.isfinite(scores).all():
         raise ValueError("a score is NaN or infinite; a fold that failed cannot count")
     if not (0 < n_train < np.inf and 0 < n_test < np.inf):
-        raise ValueError(f"n_train={n_train} and n_test={n_test} must be positive")
+        raise ValueError(
+            f"n_train={n_train} and n_test={n_test} must be positive and finite"
+        )
     _check_confidence(confidence)
 
     differences = scores[0] - scores[1]

@@ -137,7 +137,7 @@ def min_dcf(is_target, scores, *, p_target=0.05, c_miss=1.0, c_false_alarm=1.0):
     if not (0 < p_target < 1 and 0 < c_miss < np.inf and 0 < c_false_alarm < np.inf):
         raise ValueError(
             f"p_target={p_target} must lie between 0 and 1, and c_miss={c_miss} and "
-            f"c_false_alarm={c_false_alarm} above 0"
+            f"c_false_alarm={c_false_alarm} be above 0 and finite"
         )
     false_alarm, miss = _error_rates(*_check_trials(is_target, scores))
     of_misses, of_false_alarms = c_miss * p_target, c_false_alarm * (1 - p_target)
@@ -241,7 +241,7 @@ def contrastive_loss(is_target, distances, *, margin=1.0):
             "trials.distances(Z), not scores"
         )
     if not 0 < margin < np.inf:
-        raise ValueError(f"margin={margin} must be above 0")
+        raise ValueError(f"margin={margin} must be above 0 and finite")
     targets, others = distances[is_target], distances[~is_target]
     loss = np.mean(targets / 2) + np.mean(np.maximum(0, margin - others) / 2)
     return float(loss / 2)
