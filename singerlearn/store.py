@@ -221,7 +221,7 @@ class SpectrogramStore:
         waveform, rate = recording if isinstance(recording, tuple) else (recording, "")
         try:
             samples = np.ascontiguousarray(waveform)
-        except (TypeError, ValueError, RuntimeError):
+        except (TypeError, ValueError, RuntimeError):  # `load` will say why
             return None
         if samples.dtype.kind not in "fiu":
             return None
