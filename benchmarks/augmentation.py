@@ -1,4 +1,4 @@
-r"""What augmentation is worth: by the microphone that was trained on, and by others.
+r"""What a classifier gains by augmentation and synthetic singers, here and elsewhere.
 
     python benchmarks/augmentation.py --data <folder of RAVDESS song> --seed 0 1 2
     python benchmarks/augmentation.py --data <folder of RAVDESS song> --development
@@ -9,10 +9,12 @@ recorded, and "elsewhere", each recording once more over a channel of its own. C
 are those of synthetic singers, drawn once for all rows: the curve of a microphone,
 echo, noise, now and then a codec, a compressor or a gate. Training hears none of them.
 
-Rows are what `SingerNetClassifier` is told to do to a chunk in training: nothing, crops
-at any frame, channels (a smooth curve over the bands), masks. --network takes its
-defaults, or the network of the encoder that comes with the library (for as many
-epochs). Figures are means of both directions over seeds, in brackets Student's interval
+Rows are what `SingerNetClassifier` is told to do to a chunk in training (nothing, crops
+at any frame, channels: a smooth curve over the bands, masks), and, where their names
+say so, with synthetic singers to be told apart, too, who double an epoch and bring
+channels of their own. --network takes its defaults, the network of the encoder that
+comes with the library (for as many epochs), or that encoder itself to begin with.
+Figures are means of both directions over seeds, in brackets Student's interval
 of 95 % over seeds; chunks, then recordings. Fits are kept in --output: a run that is
 stopped goes on where it was.
 """
@@ -35,14 +37,22 @@ from singerlearn.metrics import chunk_accuracy, recording_accuracy
 from singerlearn.synthesis import draw_channel
 from singerlearn.synthesis.waveform import transmit
 
-ROWS = {
+AUGMENTED = {
     "nothing": (),
     "crops": ("crops",),
     "crops-channels": ("crops", "channels"),
     "crops-masks": ("crops", "masks"),
     "all": ("crops", "channels", "masks"),
 }
-NETWORKS = {"defaults": {}, "encoder": NETWORK}
+ROWS = {name: dict(augment=augment) for name, augment in AUGMENTED.items()} | {
+    f"{name}-synthetic": dict(augment=augment, synthetic_singers="auto")
+    for name, augment in AUGMENTED.items()
+}
+NETWORKS = {
+    "defaults": SingerNetClassifier,
+    "encoder": partial(SingerNetClassifier, **NETWORK),
+    "pretrained": SingerNetClassifier.from_pretrained,
+}
 PLACES = ("as recorded", "elsewhere")
 
 
@@ -86,7 +96,7 @@ def summarise(measured):
 
 def main():
     """Run what is asked for and missing, print and save."""
-    parser = make_parser(__doc__, tuple(ROWS), {}, default=",".join(ROWS))
+    parser = make_parser(__doc__, tuple(ROWS), {}, default=",".join(AUGMENTED))
     parser.add_argument("--development", action="store_true")
     parser.add_argument("--network", choices=NETWORKS, default="defaults")
     parser.add_argument("--epochs", type=collection.positive, default=30)
@@ -109,9 +119,8 @@ def main():
     for seed, (fold, train, test), row in product(
         arguments.seed, folds, arguments.rows
     ):
-        model = SingerNetClassifier(
-            **NETWORKS[arguments.network],
-            augment=ROWS[row],
+        model = NETWORKS[arguments.network](
+            **ROWS[row],
             max_epochs=arguments.epochs,
             device=arguments.device,
             random_state=seed,

@@ -61,6 +61,13 @@ def test_rows_are_singer_and_song_columns_are_embeddings(Z):
         assert display.axes_[i, 0].get_legend() is None
 
 
+def test_a_name_may_begin_with_an_underscore(Z):
+    names = np.where(SINGERS == SINGERS[0], "_unknown", SINGERS)
+    display = EmbeddingDisplay.from_embeddings({"Z": Z}, singers=names).plot()
+    texts = display.axes_[0, 0].get_legend().get_texts()
+    assert [text.get_text() for text in texts] == np.unique(names).tolist()
+
+
 def test_the_legend_lies_outside_the_data(Z):
     display = EmbeddingDisplay.from_embeddings({"Z": Z}, singers=SINGERS).plot()
     display.figure_.canvas.draw()

@@ -167,6 +167,8 @@ class EmbeddingDisplay:
                 ax.set_title(f"{name}, by {row[:-1]}", fontsize="medium")
             if n_columns := _n_columns(labels[row]):
                 ax.legend(
+                    # Told, it names labels that begin with "_", too.
+                    handles=list(self.scatters_[i, -1].values()),
                     title=row[:-1],
                     loc="center left",
                     bbox_to_anchor=(1.02, 0.5),

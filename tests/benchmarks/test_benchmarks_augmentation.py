@@ -1,7 +1,11 @@
 """What augmentation is worth, as a command: what is heard where, and the table."""
 
+from functools import partial
+
 import numpy as np
 from written import read
+
+from singerlearn import SingerNetClassifier
 
 
 def test_elsewhere_is_the_same_song_over_another_channel(singers):
@@ -20,7 +24,7 @@ def test_one_command_prints_the_table_and_goes_on(
 ):
     import augmentation
 
-    small = dict(filters=(4, 8), chunks_per_recording=1)
+    small = partial(SingerNetClassifier, filters=(4, 8), chunks_per_recording=1)
     monkeypatch.setitem(augmentation.NETWORKS, "defaults", small)
     asked = "--data", performances, "--epochs", 1, "--device", "cpu"
     asked += "--rows", "nothing,all", "--output", tmp_path / "runs"
