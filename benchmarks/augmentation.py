@@ -48,8 +48,10 @@ ROWS = {name: dict(augment=augment) for name, augment in AUGMENTED.items()} | {
     f"{name}-synthetic": dict(augment=augment, synthetic_singers="auto")
     for name, augment in AUGMENTED.items()
 }
+STRIDED = ("stride", "max-pool", "max-pool")  # spares most of the first layer's work
 NETWORKS = {
     "defaults": SingerNetClassifier,
+    "strided": partial(SingerNetClassifier, downsampling=STRIDED),
     "encoder": partial(SingerNetClassifier, **NETWORK),
     "pretrained": SingerNetClassifier.from_pretrained,
 }

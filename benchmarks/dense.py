@@ -71,6 +71,7 @@ def main():
     voices = collection.load(arguments)
     X = MelChunker(n_jobs=-1).fit_transform(voices.recordings)
     common = dict(device=arguments.device, random_state=arguments.seed, verbose=0)
+    common |= dict(augment=True, synthetic_singers=0)
     if arguments.epochs:
         common["max_epochs"] = arguments.epochs
     rows = []
@@ -78,7 +79,7 @@ def main():
         known, new = ([X[i] for i in side] for side in (train, test))
         y = voices.singers
         classifier = SingerNetClassifier(**common).fit(known, y[train])
-        embedder = SingerEmbedder(stretches=(), synthetic_singers=0, **common)
+        embedder = SingerEmbedder(stretches=(), **common)
         embedder.fit(known, y[train])
         rows.append(
             {"direction": name}

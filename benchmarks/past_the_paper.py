@@ -91,7 +91,7 @@ NETWORK = dict(
     lr=3e-3,
 )
 IDENTITIES = dict(stretches=(0.86, 0.93, 1.07, 1.15), synthetic_singers=1600)
-LIBRARY = NETWORK | IDENTITIES
+LIBRARY = NETWORK | IDENTITIES | dict(augment=True)
 EMBEDDING = dict(n_components=64, loss="supervised-contrastive")
 VARIANTS = {
     "library": {},

@@ -62,7 +62,13 @@ LIBRARY = {
 }
 ROWS = CLASSIFIERS | {"library": Row("library", "mel", LIBRARY, {})}
 # At the library's own 1e-3 the paper's dense layers stumble half-way.
-QUICK = dict(lr=3e-4, dense=(1024, 1024, 1024), max_epochs=20)
+QUICK = dict(
+    lr=3e-4,
+    dense=(1024, 1024, 1024),
+    max_epochs=20,
+    augment=True,
+    synthetic_singers=0,
+)
 
 
 def split(voices, kind, n_folds):

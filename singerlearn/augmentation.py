@@ -9,18 +9,22 @@ from torch.nn.functional import interpolate
 AUGMENTATIONS = ("crops", "channels", "masks")
 
 
-def choose_augmentations(augment):
-    """Return the names of what shall be done to chunks, once True has been spelt out.
+def choose_augmentations(augment, among_synthetic=False):
+    """Return the names of what shall be done to chunks.
 
     Parameters
     ----------
-    augment : bool or sequence of {"crops", "channels", "masks"}
+    augment : "auto", bool or sequence of {"crops", "channels", "masks"}
+    among_synthetic : bool, default=False
+        Whether synthetic singers sing, too, by which "auto" goes.
 
     Raises
     ------
     ValueError
         If a name is unknown.
     """
+    if augment == "auto":
+        augment = not among_synthetic
     if not isinstance(augment, tuple | list):
         return AUGMENTATIONS if augment else ()
     for name in augment:

@@ -72,19 +72,22 @@ class SingerNetClassifier(
     chunks_per_recording : int or None, default=8
         Chunks drawn from each recording in an epoch, at most, so that a long recording
         takes no longer than a short one. None draws all, as the paper does.
-    augment : bool or tuple of {"crops", "channels", "masks"}, default=True
+    augment : "auto", bool or tuple of {"crops", "channels", "masks"}, default="auto"
         What is done to chunks to train on, anew in each epoch: they are cut at random
         frames, heard through random channels (a level, and a curve of a few dB over the
         bands), and masked: up to an eighth of the bands silenced twice, and a sixth of
-        the frames. True stands for all, False for none, as in the paper.
+        the frames. True stands for all, False for none, as in the paper; "auto" for
+        none among synthetic singers, whose channels differ anyway, else for all.
     stretches : tuple of float, default=()
         Factors on the Mel axis, such as (0.86, 0.93, 1.07, 1.15), each of which makes
         of every singer another one to be told apart in training: of another vocal
         tract. An epoch stays as long.
-    synthetic_singers : int, "auto" or SyntheticSingers, default=0
+    synthetic_singers : int, "auto" or SyntheticSingers, default="auto"
         How many singers who never lived are to be told apart in training, too; or
         who. They sing while the network trains, another take each time. "auto" stands
-        for 1600 where recordings are heard as by :class:`MelChunker`, else for none.
+        for 1600 where recordings are heard as by :class:`MelChunker`, else for none. A
+        chunk takes them some 15 ms of a core, so that a GPU would wait for them unless
+        `n_jobs` are many.
     synthetic_share : float in (0, 1), default=0.5
         Share of the chunks in training that they sing; an epoch is so much longer.
     early_stopping : bool, default=False
@@ -181,9 +184,9 @@ class SingerNetClassifier(
         max_epochs=30,
         batch_size=16,
         chunks_per_recording=8,
-        augment=True,
+        augment="auto",
         stretches=(),
-        synthetic_singers=0,
+        synthetic_singers="auto",
         synthetic_share=0.5,
         early_stopping=False,
         check_every=1,

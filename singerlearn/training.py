@@ -30,7 +30,12 @@ from singerlearn.device import (
     seeded_torch,
 )
 from singerlearn.features import as_chunks
-from singerlearn.identities import check_stretches, count_identities, gather_crowd
+from singerlearn.identities import (
+    check_stretches,
+    count_identities,
+    gather_crowd,
+    wanted_singers,
+)
 from singerlearn.inference import read_chunks, read_densely
 from singerlearn.labels import encode_labels
 from singerlearn.memory import naming_the_batch_that_fits, naming_what_does_not_fit
@@ -109,7 +114,7 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "chunks_per_recording": [Interval(Integral, 1, None, closed="left"), None],
-        "augment": ["boolean", tuple, list],
+        "augment": [StrOptions({"auto"}), "boolean", tuple, list],
         "stretches": [tuple, list],
         "synthetic_singers": [
             Interval(Integral, 0, None, closed="left"),
@@ -313,6 +318,8 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
 
     def _build_net(self, n_outputs, criterion, batches, device, seed):
         """Return the skorch net, its weights drawn, before training."""
+        n_synthetic = wanted_singers(self.synthetic_singers, self.front_end_)
+        augment = choose_augmentations(self.augment, among_synthetic=n_synthetic != 0)
         callbacks = [FiniteLoss(), *(copy.deepcopy(self.callbacks) or [])]
         if self.lr_schedule == "one-cycle":
             callbacks.append(OneCycle(self.lr))
@@ -348,7 +355,7 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
             batch_size=self.batch_size,
             iterator_train=batches,
             iterator_train__seed=seed,
-            iterator_train__augment=choose_augmentations(self.augment),
+            iterator_train__augment=augment,
             iterator_train__n_jobs=self.n_jobs,
             iterator_train__chunks_per_recording=self.chunks_per_recording,
             iterator_valid=batches,

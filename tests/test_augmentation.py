@@ -5,6 +5,7 @@ from numpy.testing import assert_allclose
 
 from singerlearn import SingerNetClassifier
 from singerlearn.augmentation import (
+    AUGMENTATIONS,
     change_channels,
     choose_augmentations,
     draw_masks,
@@ -52,6 +53,9 @@ def test_augmentations_are_chosen_by_name():
     assert choose_augmentations(True) == ("crops", "channels", "masks")
     assert choose_augmentations(False) == choose_augmentations([]) == ()
     assert choose_augmentations(["masks"]) == ("masks",)
+    assert choose_augmentations("auto") == choose_augmentations(True)
+    assert choose_augmentations("auto", among_synthetic=True) == ()
+    assert choose_augmentations(True, among_synthetic=True) == AUGMENTATIONS
     # Before anything is loaded.
     with pytest.raises(ValueError, match="'noise', which is not one of crops, channe"):
         SingerNetClassifier(augment=("crops", "noise")).fit(["nowhere.wav"] * 2, [0, 1])

@@ -3,6 +3,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from singerlearn import CQTChunker, SingerEmbedder, SingerNetClassifier
+from singerlearn.augmentation import AUGMENTATIONS
 from singerlearn.identities import check_stretches, count_identities, gather_crowd
 from singerlearn.synthesis import SyntheticSingers
 
@@ -30,6 +31,8 @@ def test_as_many_as_the_encoder_heard_sing_along_where_they_can_be_heard(
     embedder = SingerEmbedder(4, "margin-softmax", **options)
     embedder.fit(chunked, singers.singers)
     assert len(embedder.net_.criterion_.directions) == 4 * 5 + 1600
+    classifier = SingerNetClassifier(**options).fit(chunked, singers.singers)
+    assert classifier.net_.module_.output.out_features == 4 + 1600
 
 
 @pytest.mark.parametrize("factor", [0, 0.3, 0.9, 1, 1.0, 2.5, np.nan, "1.1"])
@@ -70,6 +73,14 @@ def test_a_classifier_names_only_whom_it_was_given(chunked, singers, tiny):
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
     again = SingerNetClassifier(**options).fit(chunked, singers.singers)
     assert_array_equal(again.predict_proba(chunked), probabilities)
+
+
+def test_recordings_are_augmented_where_nobody_else_sings(chunked, singers, tiny):
+    options = tiny | dict(max_epochs=1, filters=(4, 8), chunks_per_recording=1)
+    for n_synthetic, expected in ((0, AUGMENTATIONS), (2, ())):
+        options["synthetic_singers"] = n_synthetic
+        net = SingerNetClassifier(**options).fit(chunked, singers.singers).net_
+        assert net.get_params()["iterator_train__augment"] == expected
 
 
 @pytest.mark.parametrize(
