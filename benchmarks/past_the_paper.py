@@ -156,6 +156,7 @@ def build(table, row, seed, arguments):
     if row == "fine-tuned" and embeds(table, row):
         return SingerEmbedder.from_pretrained(arguments.encoder, **IDENTITIES | common)
     if row == "fine-tuned":
+        common |= dict(augment=True, synthetic_singers=0)
         return SingerNetClassifier.from_pretrained(arguments.encoder, **common)
     if embeds(table, row):
         changes = (VARIANTS | LOSSES)[row]

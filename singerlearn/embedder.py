@@ -64,10 +64,11 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
     aggregation, head_norm, dense, dropout
         What the network makes of the frames, as for :class:`SingerNetClassifier`.
     lr, lr_schedule, weight_decay, augment
-        The training, as for :class:`SingerNetClassifier`.
+        The training, as for :class:`SingerNetClassifier`, but augmented by default,
+        among synthetic singers, too.
     stretches, synthetic_singers, synthetic_share
-        Singers beyond the data, as for :class:`SingerNetClassifier`, but wanted by
-        default, to know new singers by. With the contrastive loss the share is of
+        Singers beyond the data, as for :class:`SingerNetClassifier`, but with stretches
+        by default, to know new singers by. With the contrastive loss the share is of
         anchors: partners who are other singers are drawn by chunks, of which synthetic
         singers have one a song. The synthetic ones sing a chunk in some 15 ms
         of a core, so that a GPU would wait for them unless `n_jobs` are many. ``()``
