@@ -25,7 +25,7 @@ def weights(classifier):
 def fitted(chunked, singers):
     net = SingerNetClassifier(
         filters=(8, 16), dense=(32,), aggregation="attention", lr=1e-2, batch_size=8,
-        max_epochs=20, device="cpu", random_state=0, verbose=0,
+        max_epochs=20, synthetic_singers=0, device="cpu", random_state=0, verbose=0,
     )  # fmt: skip
     return net.fit(chunked, singers.singers)
 

@@ -86,7 +86,7 @@ def test_a_classifier_starts_from_there_with_an_output_of_its_own(
     embedder, folder = kept
     start = SingerNetClassifier.from_pretrained(
         folder, device="cpu", verbose=0, lr=1e-12, lr_schedule=None, max_epochs=1,
-        chunks_per_recording=1, stretches=(1.1,),
+        chunks_per_recording=1, stretches=(1.1,), synthetic_singers=0,
     )  # fmt: skip
     assert start.get_params()["filters"] == [4, 8]
     assert start.chunker.chunk_frames == 256
