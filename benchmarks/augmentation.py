@@ -7,7 +7,8 @@ Trained on one lyric and melody, a network names the singers of the crossed one,
 ways (with --development of the quarters that choices are made on): as they were
 recorded, and "elsewhere", each recording once more over a channel of its own. Channels
 are those of synthetic singers, drawn once for all rows: the curve of a microphone,
-echo, noise, now and then a codec, a compressor or a gate. Training hears none of them.
+echo, noise, now and then a codec, a compressor or a gate. Training hears none of them,
+but synthetic singers in it have others of the same kind.
 
 Rows are what `SingerNetClassifier` is told to do to a chunk in training (nothing, crops
 at any frame, channels: a smooth curve over the bands, masks), and, where their names
@@ -48,10 +49,8 @@ ROWS = {name: dict(augment=augment) for name, augment in AUGMENTED.items()} | {
     f"{name}-synthetic": dict(augment=augment, synthetic_singers="auto")
     for name, augment in AUGMENTED.items()
 }
-STRIDED = ("stride", "max-pool", "max-pool")  # spares most of the first layer's work
 NETWORKS = {
     "defaults": SingerNetClassifier,
-    "strided": partial(SingerNetClassifier, downsampling=STRIDED),
     "encoder": partial(SingerNetClassifier, **NETWORK),
     "pretrained": SingerNetClassifier.from_pretrained,
 }

@@ -71,6 +71,7 @@ def main():
     voices = collection.load(arguments)
     X = MelChunker(n_jobs=-1).fit_transform(voices.recordings)
     common = dict(device=arguments.device, random_state=arguments.seed, verbose=0)
+    # What is compared are ways to predict: both learn from the recordings alone.
     common |= dict(augment=True, synthetic_singers=0)
     if arguments.epochs:
         common["max_epochs"] = arguments.epochs

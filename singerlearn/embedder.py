@@ -70,9 +70,7 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
         Singers beyond the data, as for :class:`SingerNetClassifier`, but with stretches
         by default, to know new singers by. With the contrastive loss the share is of
         anchors: partners who are other singers are drawn by chunks, of which synthetic
-        singers have one a song. The synthetic ones sing a chunk in some 15 ms
-        of a core, so that a GPU would wait for them unless `n_jobs` are many. ``()``
-        and 0 do without.
+        singers have one a song. ``()`` and 0 do without.
     max_epochs : int, default=30
         Passes over the chunks, at most. In a pass every chunk gets one partner; or
         batches of several singers hold as many chunks as there are.
