@@ -4,7 +4,8 @@
 
 The paper's shallow networks fit and predict synthetic spectrograms of four minutes, 460
 of them as in the paper's collection, in float32 (torch lets its convolutions round to
-TF32), in bfloat16, and in bfloat16 compiled.
+TF32), in bfloat16, and in bfloat16 compiled; and, to compare with, 40 of them train the
+same networks in plain skorch with its default loader, in float32.
 
 - Training: three epochs draw some chunks of each recording; the faster one after the
   first counts, since the first compiles and chooses algorithms. "s per epoch" is what
@@ -26,7 +27,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from arithmetic import matrix_rate, operations
-from speed_networks import FOUR_MINUTES, synthetic
+from speed_networks import FOUR_MINUTES, synthetic, train_plainly
 from timing import timed, write_table
 from tqdm.auto import tqdm
 
@@ -35,7 +36,10 @@ from singerlearn.batches import ChunkDataset
 
 DEVICE = "cuda"
 N_RECORDINGS, N_SINGERS = 460, 46
+N_SOME = 40  # recordings of those to predict, or to train on plainly
+PLAIN = "plain skorch, float32"
 MODES = {
+    PLAIN: {},
     "float32": dict(precision="float32"),
     "bfloat16": dict(precision="bfloat16"),
     "bfloat16, compiled": dict(precision="bfloat16", compile=True),
@@ -52,51 +56,80 @@ def bytes_on_device(chunks):
     return n_bytes
 
 
-def measure(block, mode, batch, chunks, spectrograms, rate, drawn):
-    """Fit and predict in one way; return a row of the table."""
-    torch.cuda.empty_cache()
-    torch.cuda.reset_peak_memory_stats()
-    model = SingerNetClassifier.paper(
+def build(block, batch, **parameters):
+    """Return the paper's network, to be fitted for three epochs."""
+    return SingerNetClassifier.paper(
         block=block,
         batch_size=batch,
         max_epochs=3,
         early_stopping=False,
-        chunks_per_recording=drawn,
         device=DEVICE,
         random_state=0,
         verbose=0,
-        **MODES[mode],
-    ).fit(chunks, np.arange(len(chunks)) % N_SINGERS)
+        **parameters,
+    )
+
+
+def name_singers(chunks):
+    """Return as many singers as the paper's collection has, in turn."""
+    return np.arange(len(chunks)) % N_SINGERS
+
+
+def measure_plainly(block, batch, chunks):
+    """Return the chunks a second of a plain training."""
+    some = chunks[:N_SOME]
+    seconds, _ = train_plainly(build(block, batch), some, name_singers(some))
+    return {"training": sum(map(len, some)) / seconds}, None
+
+
+def measure(block, batch, chunks, spectrograms, drawn, how):
+    """Fit and predict in one way; return chunks a second, and the network's bytes."""
+    model = build(block, batch, chunks_per_recording=drawn, **how)
+    model.fit(chunks, name_singers(chunks))
     own = torch.cuda.max_memory_reserved() - spectrograms
     n_drawn = sum(min(drawn, len(recording)) for recording in chunks)
-    training = n_drawn / min(model.history_[1:, "dur"])
+    speeds = {"training": n_drawn / min(model.history_[1:, "dur"])}
 
-    some = chunks[:40]
-    prediction = {}
-    for inference in ("chunks", "dense"):
+    some = chunks[:N_SOME]
+    for name, inference in (("prediction", "chunks"), ("dense", "dense")):
         model.set_params(inference=inference)
         model.predict_proba_chunks(some)
         seconds = min(timed(model.predict_proba_chunks, some)[0] for _ in range(3))
-        prediction[inference] = sum(map(len, some)) / seconds
+        speeds[name] = sum(map(len, some)) / seconds
+    return speeds, own
 
-    rates = (training, prediction["chunks"], prediction["dense"])
-    costs = operations(chunks[0], DEVICE, block=block, aggregation="attention")
-    percent = [round(100 * r * c / rate, 1) for r, c in zip(rates, costs, strict=True)]
-    of_chip = torch.cuda.mem_get_info()[1]
-    return {
+
+def row(block, mode, batch, chunks, spectrograms, rate, drawn):
+    """Measure one way; return a row of the table."""
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    if mode == PLAIN:
+        speeds, own = measure_plainly(block, batch, chunks)
+    else:
+        speeds, own = measure(block, batch, chunks, spectrograms, drawn, MODES[mode])
+
+    # All chunks of the paper's collection.
+    n_chunks = N_RECORDINGS * len(chunks[0])
+    cells = {
         "network": f"{block} (64, 128)",
         "mode": mode,
         "batch": batch,
-        "training, chunks/s": round(training),
-        "% of chip (training)": percent[0],
-        "s per epoch": round(N_RECORDINGS * len(chunks[0]) / training, 1),
-        "prediction, chunks/s": round(prediction["chunks"]),
-        "% of chip (prediction)": percent[1],
-        "dense, chunks/s": round(prediction["dense"]),
-        "% of chip (dense)": percent[2],
-        "network's own, GB": round(own / 1e9, 2),
-        "most recordings": int((0.95 * of_chip - own) / (spectrograms / len(chunks))),
+        "s per epoch": round(n_chunks / speeds["training"], 1),
+        "network's own, GB": "",
+        "most recordings": "",
     }
+    costs = operations(chunks[0], DEVICE, block=block, aggregation="attention")
+    for what, cost in zip(("training", "prediction", "dense"), costs, strict=True):
+        speed = speeds.get(what)
+        cells[f"{what}, chunks/s"] = round(speed) if speed else ""
+        cells[f"{what}, % of chip"] = (
+            round(100 * speed * cost / rate, 1) if speed else ""
+        )
+    if own is not None:
+        left = 0.95 * torch.cuda.mem_get_info()[1] - own
+        cells["network's own, GB"] = round(own / 1e9, 2)
+        cells["most recordings"] = int(left / (spectrograms / len(chunks)))
+    return cells
 
 
 def main():
@@ -130,9 +163,8 @@ def main():
         for batch in arguments.batches
     ]
     for way in tqdm(ways, unit="fit"):
-        rows.append(
-            measure(*way, chunks, spectrograms, rate, arguments.chunks_per_recording)
-        )
+        drawn = arguments.chunks_per_recording
+        rows.append(row(*way, chunks, spectrograms, rate, drawn))
         path = arguments.output and arguments.output / "gpu"
         table = write_table(path, rows, **notes)
     print(table)

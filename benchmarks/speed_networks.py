@@ -131,6 +131,7 @@ def train_plainly(model, chunks, y):
         lr=model.lr,
         max_epochs=model.max_epochs,
         batch_size=model.batch_size,
+        device=model.device,
         iterator_train__sampler=Shuffled(order),
         train_split=None,
         callbacks__print_log=None,

@@ -95,14 +95,18 @@ class SingerBatches(PartnerBatches):
         self.chunks_per_singer = 2 if self.rng is None else chunks_per_singer
         ends = np.cumsum(np.bincount(self.song))
         self.chunks = np.split(self.order, ends[:-1])
-        self.singer_of_song = self.singer[self.order[ends - 1]]
+        singer_of_song = self.singer[self.order[ends - 1]]  # sorted, as the order is
+        self.songs_of = np.searchsorted(
+            singer_of_song, np.arange(singer_of_song[-1] + 2)
+        )
 
     def draw(self):
         """Yield the batches of one epoch, as indices of chunks."""
         anchors, rng = self.draw_anchors()
         singers = self.singer[anchors]
-        codes = np.unique(singers)
-        queues = [cycle(anchors[singers == singer]) for singer in codes]
+        codes, first = np.unique(np.sort(singers), return_index=True)
+        by_singer = anchors[np.argsort(singers, kind="stable")]
+        queues = [cycle(own) for own in np.split(by_singer, first[1:])]
         if len(queues) < 2:
             raise ValueError(
                 "a loss over several singers cannot be validated on recordings of one: "
@@ -136,7 +140,7 @@ class SingerBatches(PartnerBatches):
     def hand(self, anchor, rng):
         """Return an anchor with its partners of the same singer."""
         song, singer = self.song[anchor], self.singer[anchor]
-        others = np.flatnonzero(self.singer_of_song == singer)
+        others = np.arange(*self.songs_of[singer : singer + 2])
         others = rng.permutation(others[others != song])
         # Round and round the singer's songs, the anchor's own comes last.
         visits = np.resize(np.append(others, song), self.chunks_per_singer - 1)
