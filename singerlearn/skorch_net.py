@@ -54,6 +54,13 @@ class OneCycle(LRScheduler):
         if self.lr_scheduler_.last_epoch + 1 < self.total_steps:
             super().on_batch_end(net, **kwargs)
 
+    def on_train_end(self, net, **kwargs):
+        """Forget the schedule, and with it the optimizer, weights on a GPU and all.
+
+        skorch finds a way for its own to machines without one, not for a callback's.
+        """
+        del self.lr_scheduler_
+
 
 def steps_in_epoch(net, X):
     """Return how many steps a net's first epoch over a data set has."""

@@ -70,7 +70,7 @@ class OneChannelConv2d(nn.Conv2d):
             under[:, 0]
             .permute(0, 3, 1, 2)
             .contiguous(memory_format=torch.channels_last),
-            self.weight.permute(0, 3, 2, 1),
+            self.weight.permute(0, 3, 2, 1).contiguous(),
             self.bias,
             stride=(down, 1),
             padding=(self.padding[0], 0),
