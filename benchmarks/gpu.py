@@ -17,7 +17,9 @@ same networks in plain skorch with its default loader, in float32.
   largest collection is arithmetic: 95 % of the chip's memory, less this, over a
   recording's bytes as reserved.
 
-Compiling concerns training alone.
+Then the library's own classifier learns 46 of them, eight chunks a recording, alone and
+among its synthetic singers, who sing in one process and in one for each core: for them
+a GPU waits. "Steps a second" are of 32 chunks, in the fastest epoch after the first.
 """
 
 import argparse
@@ -31,8 +33,9 @@ from speed_networks import FOUR_MINUTES, synthetic, train_plainly
 from timing import timed, write_table
 from tqdm.auto import tqdm
 
-from singerlearn import SingerNetClassifier
+from singerlearn import MelChunker, SingerNetClassifier
 from singerlearn.batches import ChunkDataset
+from singerlearn.chunks import Chunks
 
 DEVICE = "cuda"
 N_RECORDINGS, N_SINGERS = 460, 46
@@ -132,6 +135,27 @@ def row(block, mode, batch, chunks, spectrograms, rate, drawn):
     return cells
 
 
+def among_singers(chunks):
+    """Yield rows of a table: the classifier alone, and beside synthetic singers."""
+    some = [Chunks(c.spectrogram, front_end=MelChunker().front_end) for c in chunks]
+    for n_singers, n_jobs in ((0, None), (1600, None), (1600, -1)):
+        model = SingerNetClassifier(
+            synthetic_singers=n_singers,
+            n_jobs=n_jobs,
+            max_epochs=3,
+            device=DEVICE,
+            random_state=0,
+            verbose=0,
+        ).fit(some, name_singers(some))
+        seconds, steps = min(model.history_[1:, ("dur", "train_batch_count")])
+        yield {
+            "synthetic singers": n_singers,
+            "n_jobs": n_jobs,
+            "steps/s": round(steps / seconds, 1),
+            "s per epoch": round(seconds, 2),
+        }
+
+
 def main():
     """Read the command line, measure, print and save."""
     parser = argparse.ArgumentParser(
@@ -142,7 +166,7 @@ def main():
     parser.add_argument("--batches", type=int, nargs="+", default=[32, 256])
     parser.add_argument("--recordings", type=int, default=N_RECORDINGS)
     parser.add_argument("--chunks-per-recording", type=int, default=20)
-    parser.add_argument("--output", type=Path, help="folder for gpu.md and gpu.json")
+    parser.add_argument("--output", type=Path, help="folder for the tables")
     arguments = parser.parse_args()
     if not torch.cuda.is_available():
         sys.exit("benchmarks/gpu.py needs a GPU with CUDA, and torch sees none here")
@@ -168,6 +192,8 @@ def main():
         path = arguments.output and arguments.output / "gpu"
         table = write_table(path, rows, **notes)
     print(table)
+    beside = list(among_singers(chunks[:N_SINGERS]))
+    print(write_table(arguments.output and arguments.output / "singers", beside))
 
 
 if __name__ == "__main__":

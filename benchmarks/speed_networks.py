@@ -24,6 +24,7 @@ from singerlearn.chunks import Chunks
 from singerlearn.datasets import make_singers
 from singerlearn.device import check_precision
 from singerlearn.nn import SingerNet
+from singerlearn.nn.blocks import OneChannelConv2d
 
 FOUR_MINUTES = 10336  # frames
 N_STEPS = 15  # of a fit whose memory is measured
@@ -115,7 +116,7 @@ def train_plainly(model, chunks, y):
     X = np.concatenate(chunks)  # (n_chunks, n_bands, chunk_frames)
     torch.manual_seed(seed)
     net = NeuralNet(
-        SingerNet,
+        PlainNet,
         module__n_bands=X.shape[1],
         module__chunk_frames=X.shape[2],
         module__n_outputs=len(np.unique(y)),
@@ -139,6 +140,21 @@ def train_plainly(model, chunks, y):
     )  # fmt: skip
     net.fit(X, np.repeat(y, [len(c) for c in chunks]))
     return of_epochs(net.history)
+
+
+class PlainNet(SingerNet):
+    """The network as anybody would write it, with torch's convolutions alone."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        write_plainly(self)
+
+
+def write_plainly(net):
+    """Let torch's own convolution over one channel do what ours does."""
+    for layer in net.modules():
+        if isinstance(layer, OneChannelConv2d):
+            layer.__class__ = torch.nn.Conv2d
 
 
 class Shuffled:
@@ -234,6 +250,7 @@ def predict_plainly(model, chunks, batch_size):
     """Do the same with the network alone, channels first, no memory kept."""
     module = model.net_.module_.to(memory_format=torch.contiguous_format).eval()
     module.precision = "float32"
+    write_plainly(module)
 
     def probabilities(recording):
         rows = [
