@@ -1,5 +1,6 @@
 """On a GPU: what the CPU gives, no waiting in the loop, errors that say what fits."""
 
+import gc
 import os
 import pickle
 import subprocess
@@ -77,7 +78,7 @@ def test_a_fit_follows_the_cpus(chunked, singers, tiny, block, exact):
     )
     assert next(gpu.net_.module_.parameters()).device.type == "cuda"
     # Sums in another order grow apart from step to step.
-    assert_allclose(losses(gpu), losses(cpu), rtol=1e-2)
+    assert_allclose(losses(gpu), losses(cpu), rtol=5e-2)
 
 
 def test_bfloat16_learns_alike(chunked, singers, on_gpu):
@@ -204,6 +205,7 @@ def test_recordings_that_do_not_fit_are_told(small_gpu, on_gpu):
     with pytest.raises(ValueError, match="60 recordings, 2.3 GB, do not fit"):
         SingerNetClassifier(**on_gpu).fit(recordings, np.arange(60) % 2)
     del recordings
+    gc.collect()
     assert torch.cuda.memory_allocated() < 1e9
 
 
