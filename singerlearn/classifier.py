@@ -86,8 +86,7 @@ class SingerNetClassifier(
         How many singers who never lived are to be told apart in training, too; or
         who. They sing while the network trains, another take each time. "auto" stands
         for 1600 where recordings are heard as by :class:`MelChunker`, else for none. A
-        chunk takes them some 15 ms of a core, so that a GPU would wait for them unless
-        `n_jobs` are many.
+        chunk takes them some 15 ms of a core (see `n_jobs`).
     synthetic_share : float in (0, 1), default=0.5
         Share of the chunks in training that they sing; an epoch is so much longer.
     early_stopping : bool, default=False
@@ -122,8 +121,10 @@ class SingerNetClassifier(
         then sees its neighbours at its ends where it saw silence: on performances of
         RAVDESS song, of 11 s, the probabilities of recordings by 0.003 on average and
         0.08 at most; 4 of 115 got another name, and 0.02 fewer were right.
-    n_jobs : int or None, default=None
-        Processes in which synthetic singers sing; None is 1, -1 all cores.
+    n_jobs : "auto", int or None, default="auto"
+        Processes in which synthetic singers sing; None is 1, -1 all cores. "auto" is 1
+        on a CPU, whose cores train, and on a GPU, which would wait for them, all cores
+        but 16 at most.
     random_state : int, RandomState or None, default=None
         Governs initial weights, validation recordings, order of chunks and dropout: on
         the same CPU the same seed gives the same weights, bit for bit.
@@ -198,7 +199,7 @@ class SingerNetClassifier(
         compile=False,
         keep_memory=True,
         inference="chunks",
-        n_jobs=None,
+        n_jobs="auto",
         random_state=None,
         verbose=1,
     ):

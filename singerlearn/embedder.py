@@ -192,7 +192,7 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
         keep_memory=True,
         inference="chunks",
         layer="output",
-        n_jobs=None,
+        n_jobs="auto",
         random_state=None,
         verbose=1,
     ):

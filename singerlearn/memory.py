@@ -13,6 +13,8 @@ def naming_what_does_not_fit(message):
     try:
         yield
     except torch.OutOfMemoryError as error:
+        # The frames of what failed still hold all that filled the memory.
+        traceback.clear_frames(error.__traceback__)
         raise ValueError(message) from error
 
 
@@ -30,7 +32,7 @@ def naming_the_batch_that_fits(net, train, unit=1):
     try:
         yield
     except torch.OutOfMemoryError as error:
-        # The frames of the step that failed still hold all that filled the memory.
+        # Or else it would still be full where smaller batches are tried.
         traceback.clear_frames(error.__traceback__)
         fits = largest_batch(net, train, unit)
         advice = f"batch_size={fits} does" if fits else f"nor does {unit}"

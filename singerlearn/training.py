@@ -33,6 +33,7 @@ from singerlearn.features import as_chunks
 from singerlearn.identities import (
     check_stretches,
     count_identities,
+    count_processes,
     gather_crowd,
     wanted_singers,
 )
@@ -122,7 +123,7 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
             SyntheticSingers,
         ],
         "synthetic_share": [Interval(Real, 0, 1, closed="neither")],
-        "n_jobs": [Integral, None],
+        "n_jobs": [StrOptions({"auto"}), Integral, None],
         "pretrained": [str, Path, None],
         "early_stopping": ["boolean"],
         "check_every": [Interval(Integral, 1, None, closed="left")],
@@ -356,7 +357,7 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
             iterator_train=batches,
             iterator_train__seed=seed,
             iterator_train__augment=augment,
-            iterator_train__n_jobs=self.n_jobs,
+            iterator_train__n_jobs=count_processes(self.n_jobs, device),
             iterator_train__chunks_per_recording=self.chunks_per_recording,
             iterator_valid=batches,
             callbacks=callbacks,

@@ -1,12 +1,18 @@
 """Out of memory is one clear error, in training, in prediction and before either."""
 
+import weakref
+
 import numpy as np
 import pytest
 import torch
 
 from singerlearn import SingerEmbedder, SingerNetClassifier
 from singerlearn.batches import ChunkDataset
-from singerlearn.memory import largest_batch, naming_the_batch_that_fits
+from singerlearn.memory import (
+    largest_batch,
+    naming_the_batch_that_fits,
+    naming_what_does_not_fit,
+)
 from singerlearn.skorch_net import NetReadOnceAnEpoch
 
 
@@ -72,6 +78,23 @@ def test_what_the_failed_step_held_is_free_when_a_smaller_batch_is_tried(recordi
         naming_the_batch_that_fits(net, train),
     ):
         net.train_step_single(train.batch(np.arange(6)))
+
+
+def test_what_did_not_fit_is_let_go_before_the_error_is():
+    held = []
+
+    def fill():
+        spectrograms = torch.zeros(1)
+        held.append(weakref.ref(spectrograms))
+        raise torch.OutOfMemoryError("full")
+
+    with (
+        pytest.raises(ValueError, match="too much") as caught,
+        naming_what_does_not_fit("too much"),
+    ):
+        fill()
+    assert held[0]() is None
+    assert isinstance(caught.value.__cause__, torch.OutOfMemoryError)
 
 
 def test_spectrograms_that_do_not_fit_are_counted(recordings, tiny, monkeypatch):

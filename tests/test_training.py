@@ -105,6 +105,17 @@ def test_the_rate_moves_from_step_to_step_and_ends_with_the_training(recordings,
     )
 
 
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_a_fitted_net_holds_weights_only_where_skorch_finds_them_a_device(
+    recordings, tiny, early_stopping
+):
+    model = SingerNetClassifier(**tiny, early_stopping=early_stopping)
+    net = model.fit(recordings + recordings, 2 * [0, 1, 0]).net_
+    state = net.__getstate__()
+    assert b"_rebuild_tensor" in state.pop("__cuda_dependent_attributes__")
+    assert b"_rebuild_tensor" not in pickle.dumps(state)
+
+
 def test_epochs_longer_than_the_first_end_at_the_lowest_rate(recordings, tiny):
     tiny |= {"batch_size": 1, "chunks_per_recording": None}
     differences = set()

@@ -119,7 +119,9 @@ class Attention(nn.Module):
         -------
         weights : torch.Tensor of shape (batch, n_frames)
         """
-        scores = torch.einsum("bdn,d->bn", frames, self.w) + self.b
+        # As einsum or matmul would have it, all frames would be copied, transposed.
+        scores = torch.bmm(self.w.expand(len(frames), 1, -1), frames).squeeze(1)
+        scores = scores + self.b
         return torch.tanh(scores).softmax(dim=-1)
 
     def forward(self, frames):
