@@ -48,17 +48,17 @@ def hear(recordings, heard, arguments):
             return [project(cepstral_statistics(chunks)) for chunks in heard("mel")]
         if front_end == "resemblyzer":
             return list(embed_speech(recordings, arguments.device))
+        # In one precision, whatever the machine, lest its figures be its own.
+        how = dict(device=arguments.device, precision="float32")
         if front_end == "encoder":
-            encoder = SingerEmbedder.from_pretrained(
-                arguments.encoder, device=arguments.device
-            )
+            encoder = SingerEmbedder.from_pretrained(arguments.encoder, **how)
             return encoder.transform_chunks(heard("mel"))
         if front_end in ("side-by-side", "voices"):
             features = VoiceFeatures(
                 arguments.encoder,
                 whiten=front_end == "voices",
-                device=arguments.device,
                 n_jobs=-1,
+                **how,
             )
             return features.transform(recordings)
         return heard(front_end)

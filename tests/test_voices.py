@@ -57,6 +57,19 @@ def test_clips_and_embeddings_stand_side_by_side(encoder, singers):
     assert names[32:].tolist() == [f"singerembedder{i}" for i in range(3)]
 
 
+def test_features_come_in_the_precision_that_is_asked_for(encoder, singers):
+    exact, short = (
+        np.concatenate(
+            VoiceFeatures(encoder, whiten=False, device="cpu", precision=p).transform(
+                singers.recordings[:4]
+            )
+        )
+        for p in ("float32", "bfloat16")
+    )
+    assert_array_equal(short[:, :32], exact[:, :32])
+    assert 0 < np.abs(short - exact).max() < 0.1 * exact[:, 32:].std(axis=0).max()
+
+
 def test_a_microphone_s_gain_changes_nothing(singers):
     voices = VoiceFeatures(device="cpu")
     (plain,) = voices.transform(singers.recordings[:1])

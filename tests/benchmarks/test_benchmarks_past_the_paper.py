@@ -238,7 +238,8 @@ def test_an_encoder_is_trained_measured_and_goes_on(command, tmp_path, monkeypat
     monkeypatch.setattr(train_encoder, "N_NEW", 3)
     monkeypatch.setattr(train_encoder, "N_SPACE", 3)
     encoder = tmp_path / "encoder"
-    asked = "--singers", 3, "--epochs", 1, "--device", "cpu", "--output", encoder
+    few = "--singers", 3, "--songs", 6, "--batch-size", 32, "--epochs", 1
+    asked = *few, "--device", "cpu", "--output", encoder
     assert "3 new synthetic singers" in command("train_encoder", *asked)
     card = json.loads((encoder / "card.json").read_text())
     assert card["trained_on"] == "3 synthetic singers, no recording"
@@ -247,6 +248,12 @@ def test_an_encoder_is_trained_measured_and_goes_on(command, tmp_path, monkeypat
     assert card["front_end"]["n_mels"] == 96
     again = tmp_path / "again"
     command("train_encoder", *asked[:-1], again)
+    for name in ("weights.safetensors", "space.safetensors"):
+        assert (again / name).read_bytes() == (encoder / name).read_bytes()
+
+    (again / "card.json").write_text(json.dumps(card | {"figures": {}}))
+    command("train_encoder", "--measure", "--device", "cpu", "--output", again)
+    assert json.loads((again / "card.json").read_text()) == card
     for name in ("weights.safetensors", "space.safetensors"):
         assert (again / name).read_bytes() == (encoder / name).read_bytes()
 
