@@ -6,7 +6,12 @@ import torch
 from numpy.testing import assert_allclose
 
 from singerlearn.nn import BLOCKS
-from singerlearn.nn.blocks import ResNeXtBlock, VanillaBlock, convolution
+from singerlearn.nn.blocks import (
+    OneChannelConv2d,
+    ResNeXtBlock,
+    VanillaBlock,
+    convolution,
+)
 
 
 def maps(rng, *shape):
@@ -45,6 +50,22 @@ def test_groups_of_a_resnext_block_do_not_see_each_other(rng):
     x[:, 2:4] = 0  # the second of four groups of two channels
     changed = (grouped(x) != before).any(dim=-1).any(dim=-1)[0]
     assert changed.tolist() == [False] * 2 + [True] * 2 + [False] * 4
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("kernel_size", [5, 10])
+def test_one_channel_is_convolved_as_torch_does(rng, kernel_size, stride):
+    ours = OneChannelConv2d(1, 6, kernel_size, stride, padding=3)
+    theirs = torch.nn.Conv2d(1, 6, kernel_size, stride, padding=3)
+    theirs.load_state_dict(ours.state_dict())
+    x = maps(rng, 2, 1, 13, 30) / 60
+    outputs = [layer(x) for layer in (ours, theirs)]
+    assert_allclose(*(y.detach() for y in outputs), atol=1e-5)
+    for y in outputs:
+        y.square().sum().backward()
+    for name in ("weight", "bias"):
+        gradients = [getattr(layer, name).grad for layer in (ours, theirs)]
+        assert_allclose(*gradients, rtol=1e-4, atol=1e-3)
 
 
 def test_even_kernel_keeps_bands_and_frames_with_silence_around():
