@@ -79,10 +79,9 @@ LIMITS = (
     "voices and proves nobody's identity: measure it on recordings of your own kind. "
     "Speech over a telephone's band it tells apart less well than hand-crafted clips "
     "do. "
-    "How it is trained was chosen on further synthetic singers and, draw by draw, on "
-    "some of the 15 singers of RAVDESS song that are not the draw's 8; since draws "
-    "overlap, no choice is blind to all of a draw's. What the voice features are made "
-    "of was chosen on recordings of all 23."
+    "How it is trained was chosen on further synthetic singers and on recordings of "
+    "RAVDESS song that the figures are not of, though of the same singers. What the "
+    "voice features are made of was chosen on recordings of all 23."
 )
 
 

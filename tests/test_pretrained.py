@@ -181,7 +181,7 @@ def test_its_hidden_layer_is_wider(chunked):
 
 def test_its_card_tells_the_truth():
     card = read_card()
-    assert card["trained_on"] == "1600 synthetic singers, no recording"
+    assert card["trained_on"] == "12000 synthetic singers, no recording"
     assert {"command", "seed", "machine", "limits", "license"} <= set(card)
     files = ENCODERS[SHIPPED].iterdir()
     assert sum(file.stat().st_size for file in files) < 4e6
