@@ -7,8 +7,8 @@ of them as in the paper's collection, in float32 (torch lets its convolutions ro
 TF32), in bfloat16, and in bfloat16 compiled; and, to compare with, 40 of them train the
 same networks in plain skorch with its default loader, in float32.
 
-- Training: three epochs draw some chunks of each recording; the faster one after the
-  first counts, since the first compiles and chooses algorithms. "s per epoch" is what
+- Training: three epochs draw some chunks of each recording; the median after the first
+  counts, since the first compiles and chooses algorithms. "s per epoch" is what
   all chunks of the 460 recordings take at this rate.
 - Prediction: from spectrograms on the host to probabilities on the host, best of three.
 - Shares are of the rate of a large product of bfloat16 matrices, measured first. What a
@@ -18,8 +18,8 @@ same networks in plain skorch with its default loader, in float32.
   recording's bytes as reserved.
 
 Then the library's own classifier learns 46 of them, eight chunks a recording, alone and
-among its synthetic singers, who sing in one process and in one for each core: for them
-a GPU waits. "Steps a second" are of 32 chunks, in the fastest epoch after the first.
+among its synthetic singers, who sing in one process and in as many as it takes by
+default: for them a GPU waits. Its steps are of 16 chunks.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from arithmetic import matrix_rate, operations
-from speed_networks import FOUR_MINUTES, synthetic, train_plainly
+from speed_networks import FOUR_MINUTES, of_epochs, synthetic, train_plainly
 from timing import timed, write_table
 from tqdm.auto import tqdm
 
@@ -91,7 +91,7 @@ def measure(block, batch, chunks, spectrograms, drawn, how):
     model.fit(chunks, name_singers(chunks))
     own = torch.cuda.max_memory_reserved() - spectrograms
     n_drawn = sum(min(drawn, len(recording)) for recording in chunks)
-    speeds = {"training": n_drawn / min(model.history_[1:, "dur"])}
+    speeds = {"training": n_drawn / of_epochs(model.history_)[0]}
 
     some = chunks[:N_SOME]
     for name, inference in (("prediction", "chunks"), ("dense", "dense")):
@@ -138,7 +138,7 @@ def row(block, mode, batch, chunks, spectrograms, rate, drawn):
 def among_singers(chunks):
     """Yield rows of a table: the classifier alone, and beside synthetic singers."""
     some = [Chunks(c.spectrogram, front_end=MelChunker().front_end) for c in chunks]
-    for n_singers, n_jobs in ((0, None), (1600, None), (1600, -1)):
+    for n_singers, n_jobs in ((0, None), (1600, None), (1600, "auto")):
         model = SingerNetClassifier(
             synthetic_singers=n_singers,
             n_jobs=n_jobs,
@@ -147,7 +147,8 @@ def among_singers(chunks):
             random_state=0,
             verbose=0,
         ).fit(some, name_singers(some))
-        seconds, steps = min(model.history_[1:, ("dur", "train_batch_count")])
+        seconds, _ = of_epochs(model.history_)
+        steps = model.history_[-1, "train_batch_count"]
         yield {
             "synthetic singers": n_singers,
             "n_jobs": n_jobs,

@@ -143,7 +143,11 @@ def train_plainly(model, chunks, y):
 
 
 class PlainNet(SingerNet):
-    """The network as anybody would write it, with torch's convolutions alone."""
+    """The network with torch's convolutions alone, as anybody would write them.
+
+    Its attention, which copies nothing, and its first weights stay: if anything, they
+    favour it.
+    """
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)

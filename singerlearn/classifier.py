@@ -124,7 +124,7 @@ class SingerNetClassifier(
     n_jobs : "auto", int or None, default="auto"
         Processes in which synthetic singers sing; None is 1, -1 all cores. "auto" is 1
         on a CPU, whose cores train, and on a GPU, which would wait for them, all cores
-        but 16 at most.
+        up to 16.
     random_state : int, RandomState or None, default=None
         Governs initial weights, validation recordings, order of chunks and dropout: on
         the same CPU the same seed gives the same weights, bit for bit.

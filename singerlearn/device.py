@@ -7,6 +7,10 @@ import threading
 from contextlib import contextmanager
 
 import torch
+from joblib import cpu_count
+
+# Processes that sing for a GPU: with so many, a fit keeps most of its pace there.
+MOST_PROCESSES = 16
 
 # Settings of glibc: never give back, never map anew. Once any is set, its thresholds no
 # longer adjust themselves to what the process asks for; so afterwards they stand where
@@ -51,6 +55,26 @@ def check_precision(precision, device):
         units = ("avx512_bf16", "amx_bf16", "bf16")  # the last of ARM's
         fast = kind == "cpu" and any(able.get(unit) for unit in units)
     return "bfloat16" if fast else "float32"
+
+
+def count_processes(n_jobs, device):
+    """Return in how many processes synthetic singers sing, once "auto" is decided.
+
+    Parameters
+    ----------
+    n_jobs : "auto", int or None
+    device : str
+        Where the network trains.
+
+    Returns
+    -------
+    int or None
+        As joblib takes it.
+    """
+    if n_jobs != "auto":
+        return n_jobs
+    on_gpu = torch.device(device).type == "cuda"
+    return min(cpu_count(), MOST_PROCESSES) if on_gpu else None
 
 
 @contextmanager

@@ -3,13 +3,9 @@
 from dataclasses import replace
 from numbers import Integral, Real
 
-from joblib import cpu_count
-
 from singerlearn.synthesis import SyntheticSingers
 
 AUTO = 1600  # synthetic singers
-# Processes that sing for a GPU: with so many, a fit keeps most of its pace there.
-MOST_PROCESSES = 16
 
 
 def check_stretches(stretches):
@@ -50,25 +46,6 @@ def wanted_singers(synthetic_singers, front_end):
 def can_be_heard(front_end):
     """Tell whether synthetic singers can be heard as these recordings are."""
     return (front_end or {}).get("spectrogram") == "mel"
-
-
-def count_processes(n_jobs, device):
-    """Return in how many processes synthetic singers sing, once "auto" is decided.
-
-    Parameters
-    ----------
-    n_jobs : "auto", int or None
-    device : str
-        Where the network trains.
-
-    Returns
-    -------
-    int or None
-        As joblib takes it.
-    """
-    if n_jobs != "auto":
-        return n_jobs
-    return min(cpu_count(), MOST_PROCESSES) if device.startswith("cuda") else None
 
 
 def gather_crowd(synthetic_singers, front_end, chunk_frames, rng):

@@ -59,7 +59,7 @@ class OneCycle(LRScheduler):
 
         skorch finds a way for its own to machines without one, not for a callback's.
         """
-        del self.lr_scheduler_
+        self.lr_scheduler_ = None
 
 
 def steps_in_epoch(net, X):

@@ -26,6 +26,7 @@ from singerlearn.chunks import check_alike
 from singerlearn.device import (
     check_device,
     check_precision,
+    count_processes,
     kept_memory,
     seeded_torch,
 )
@@ -33,7 +34,6 @@ from singerlearn.features import as_chunks
 from singerlearn.identities import (
     check_stretches,
     count_identities,
-    count_processes,
     gather_crowd,
     wanted_singers,
 )

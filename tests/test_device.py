@@ -9,6 +9,7 @@ from singerlearn import device
 from singerlearn.device import (
     check_device,
     check_precision,
+    count_processes,
     kept_memory,
     seeded_torch,
 )
@@ -38,6 +39,15 @@ def test_auto_takes_the_precision_that_the_processor_is_fast_in(
     assert check_precision("auto", "cpu") == precision
     assert check_precision("float32", "cpu") == "float32"
     assert check_precision("bfloat16", "cpu") == "bfloat16"
+
+
+def test_all_cores_sing_for_a_gpu_and_one_beside_a_cpu_that_trains(monkeypatch):
+    for n_cores, n_singing in ((4, 4), (64, 16)):
+        monkeypatch.setattr(device, "cpu_count", lambda n=n_cores: n)
+        assert count_processes("auto", "cuda:1") == n_singing
+        assert count_processes("auto", "cpu") is None
+    for given in (None, 3, -1):
+        assert count_processes(given, "cuda") == count_processes(given, "cpu") == given
 
 
 def test_the_callers_random_state_is_untouched():

@@ -43,6 +43,13 @@ def exact():
 
 
 @pytest.fixture
+def forgiving():
+    """Let torch wait for the device again after a test, however it ends."""
+    yield
+    torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.fixture
 def small_gpu():
     """Leave torch two gigabytes of the GPU."""
     torch.cuda.empty_cache()
@@ -119,9 +126,9 @@ def test_a_network_reads_recordings_as_on_the_cpu(
     some = model.set_params(batch_size=3).predict_proba_chunks(chunked)
     model.net_.module_.to("cpu")
     here = model.predict_proba_chunks(chunked)
-    for on_gpu, few, on_cpu in zip(there, some, here, strict=True):
-        assert_allclose(on_gpu, on_cpu, rtol=1e-3, atol=1e-4)
-        assert_allclose(few, on_gpu, rtol=1e-3, atol=1e-4)
+    for many, few, on_cpu in zip(there, some, here, strict=True):
+        assert_allclose(many, on_cpu, rtol=1e-3, atol=1e-4)
+        assert_allclose(few, many, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -146,7 +153,9 @@ def test_embedders_learn(chunked, singers, on_gpu, loss):
         partial(SingerEmbedder, 4, "margin-softmax"),
     ],
 )
-def test_steps_neither_wait_nor_copy(chunked, singers, on_gpu, build, monkeypatch):
+def test_steps_neither_wait_nor_copy(
+    chunked, singers, on_gpu, build, monkeypatch, forgiving
+):
     whole = ChunkBatches.__iter__
     epochs = []
 
@@ -169,16 +178,14 @@ def test_steps_neither_wait_nor_copy(chunked, singers, on_gpu, build, monkeypatc
 
 
 def test_spectrograms_lie_there_once(on_gpu):
-    recordings = noise(20, 10_000)
+    recordings = noise(100, 10_000)
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()
-    few = on_gpu | dict(max_epochs=1, chunks_per_recording=2)
-    SingerNetClassifier(**few).fit(recordings, np.arange(20) % 2)
+    few = on_gpu | dict(max_epochs=1, chunks_per_recording=2, batch_size=4)
+    SingerNetClassifier(**few).fit(recordings, np.arange(100) % 2)
     once = 4 * sum(r.spectrogram.size for r in recordings)
-    chunked = once * 256 / 51
-    peak = torch.cuda.max_memory_allocated() - before
-    assert once < peak < 0.5 * chunked
+    assert once < torch.cuda.max_memory_allocated() - before < 1.5 * once
 
 
 @pytest.mark.parametrize("build", [SingerNetClassifier.paper, SingerEmbedder.paper])
@@ -275,8 +282,8 @@ def test_the_encoder_hears_as_on_the_cpu(chunked, singers, exact):
         there.transform(chunked), here.transform(chunked), atol=1e-3 * scale
     )
     heard = [
-        VoiceFeatures(device=d).transform(singers.recordings[:2])
+        VoiceFeatures(device=d, precision="float32").transform(singers.recordings[:2])
         for d in ("cpu", "cuda")
     ]
     for on_cpu, on_gpu in zip(*heard, strict=True):
-        assert_allclose(on_gpu, on_cpu, atol=0.05 * np.abs(np.asarray(on_cpu)).max())
+        assert_allclose(on_gpu, on_cpu, atol=0.01 * np.abs(on_cpu).max())

@@ -2,19 +2,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from singerlearn import (
-    CQTChunker,
-    SingerEmbedder,
-    SingerNetClassifier,
-    identities,
-)
+from singerlearn import CQTChunker, SingerEmbedder, SingerNetClassifier
 from singerlearn.augmentation import AUGMENTATIONS
-from singerlearn.identities import (
-    check_stretches,
-    count_identities,
-    count_processes,
-    gather_crowd,
-)
+from singerlearn.identities import check_stretches, count_identities, gather_crowd
 from singerlearn.synthesis import SyntheticSingers
 
 CROWD = dict(stretches=(0.9, 1.1), synthetic_singers=3, synthetic_share=0.3)
@@ -114,15 +104,6 @@ def test_processes_sing_the_same(chunked, singers, tiny):
         for n_jobs in (None, 2)
     )
     assert_array_equal(alone.predict_proba(chunked), together.predict_proba(chunked))
-
-
-def test_all_cores_sing_for_a_gpu_and_one_beside_a_cpu_that_trains(monkeypatch):
-    for n_cores, n_singing in ((4, 4), (64, 16)):
-        monkeypatch.setattr(identities, "cpu_count", lambda n=n_cores: n)
-        assert count_processes("auto", "cuda:1") == n_singing
-        assert count_processes("auto", "cpu") is None
-    for given in (None, 3, -1):
-        assert count_processes(given, "cuda") == count_processes(given, "cpu") == given
 
 
 def test_the_papers_regime_has_the_singers_it_is_given():

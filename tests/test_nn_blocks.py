@@ -52,20 +52,35 @@ def test_groups_of_a_resnext_block_do_not_see_each_other(rng):
     assert changed.tolist() == [False] * 2 + [True] * 2 + [False] * 4
 
 
+@pytest.mark.parametrize("memory_format", ["contiguous_format", "channels_last"])
 @pytest.mark.parametrize("stride", [1, 2, 3])
 @pytest.mark.parametrize("kernel_size", [5, 10])
-def test_one_channel_is_convolved_as_torch_does(rng, kernel_size, stride):
+def test_one_channel_is_convolved_as_torch_does(
+    rng, kernel_size, stride, memory_format
+):
     ours = OneChannelConv2d(1, 6, kernel_size, stride, padding=3)
+    ours.to(memory_format=getattr(torch, memory_format))
     theirs = torch.nn.Conv2d(1, 6, kernel_size, stride, padding=3)
     theirs.load_state_dict(ours.state_dict())
-    x = maps(rng, 2, 1, 13, 30) / 60
-    outputs = [layer(x) for layer in (ours, theirs)]
+    chunk = maps(rng, 2, 1, 13, 30) / 60
+    inputs = [chunk.clone().requires_grad_() for _ in range(2)]
+    outputs = [layer(x) for layer, x in zip((ours, theirs), inputs, strict=True)]
     assert_allclose(*(y.detach() for y in outputs), atol=1e-5)
     for y in outputs:
         y.square().sum().backward()
     for name in ("weight", "bias"):
         gradients = [getattr(layer, name).grad for layer in (ours, theirs)]
         assert_allclose(*gradients, rtol=1e-4, atol=1e-3)
+    assert_allclose(*(x.grad for x in inputs), rtol=1e-4, atol=1e-4)
+    with torch.autocast("cpu", torch.bfloat16):
+        short = ours(chunk)
+    assert short.dtype == torch.bfloat16
+    assert_allclose(short.detach().float(), outputs[1].detach(), atol=0.03)
+
+
+def test_the_convolution_over_one_channel_is_ours():
+    assert isinstance(convolution(1, 4, 10)[1], OneChannelConv2d)
+    assert type(convolution(2, 4, 5)[0]) is torch.nn.Conv2d
 
 
 def test_even_kernel_keeps_bands_and_frames_with_silence_around():

@@ -56,13 +56,13 @@ class OneChannelConv2d(nn.Conv2d):
     """A convolution over one channel, made one over as many as its kernel is wide.
 
     The frames under the kernel become channels, and the kernel a column. Weights and
-    results are those of `torch.nn.Conv2d`. But what computes convolutions takes
-    channels by the eight or sixteen at once, and of one channel it wastes the rest:
-    this takes half of the time, on processors and GPUs alike.
+    results are those of `torch.nn.Conv2d`, without dilation and with zeros around. But
+    what computes convolutions takes channels by the eight or sixteen at once, and of
+    one channel it wastes the rest: in bfloat16 this takes less than half of the time.
     """
 
     def forward(self, x):
-        """(batch, 1, bands, frames) to (batch, out_channels, bands, frames)."""
+        """(batch, 1, bands, frames) to (batch, out_channels, ...), as torch has it."""
         (down, across), near = self.stride, self.padding[1]
         under = pad(x, (near, near)).unfold(3, self.kernel_size[1], across)
         return conv2d(
