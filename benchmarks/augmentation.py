@@ -45,8 +45,9 @@ AUGMENTED = {
     "crops-masks": ("crops", "masks"),
     "all": ("crops", "channels", "masks"),
 }
-ROWS = {name: dict(augment=augment) for name, augment in AUGMENTED.items()} | {
-    f"{name}-synthetic": dict(augment=augment, synthetic_singers="auto")
+ROWS = {
+    name + suffix: dict(augment=augment, synthetic_singers=synthetic_singers)
+    for suffix, synthetic_singers in (("", 0), ("-synthetic", "auto"))
     for name, augment in AUGMENTED.items()
 }
 NETWORKS = {

@@ -26,12 +26,22 @@ def test_one_command_prints_the_table_and_goes_on(
 
     small = partial(SingerNetClassifier, filters=(4, 8), chunks_per_recording=1)
     monkeypatch.setitem(augmentation.NETWORKS, "defaults", small)
+    sung, run = [], augmentation.run
+
+    def watched(model, *args):
+        result = run(model, *args)
+        if model.net_.module_.output.out_features > len(model.classes_):
+            sung.append("nothing-synthetic")
+        return result
+
+    monkeypatch.setattr(augmentation, "run", watched)
     asked = "--data", performances, "--epochs", 1, "--device", "cpu"
-    asked += "--rows", "nothing,all", "--output", tmp_path / "runs"
+    asked += "--rows", "all,nothing-synthetic", "--output", tmp_path / "runs"
     assert "| all | 2 |" in command("augmentation", *asked)
+    assert sung == ["nothing-synthetic"] * 2
     assert "| all | 4 |" in command("augmentation", *asked, "--seed", 0, 1)
     fits = read(tmp_path / "runs" / "fits.csv")
-    assert len(fits) == 8 and {fit["row"] for fit in fits} == {"nothing", "all"}
+    assert len(fits) == 8 and {fit["row"] for fit in fits} == {"all", *sung}
     for place in augmentation.PLACES:
         named = [3 * float(fit[f"{place}: recordings"]) for fit in fits]
         np.testing.assert_allclose(named, np.round(named))
