@@ -1,12 +1,15 @@
 """What every test may use: a seeded generator, recordings real and sung on the spot."""
 
 import os
+from pathlib import Path
 
 # Workers of pytest-xdist share the cores: one thread each, before torch is imported.
-if "PYTEST_XDIST_WORKER" in os.environ:
+# And each keeps what numba compiles of librosa by itself: where two write to one cache
+# at once, what they leave can crash whoever reads it.
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
     os.environ["OMP_NUM_THREADS"] = "1"
-
-from pathlib import Path
+    cache = Path(__file__).resolve().parents[1] / ".pytest_cache" / "numba" / worker
+    os.environ["NUMBA_CACHE_DIR"] = str(cache)
 
 import matplotlib
 import numpy as np
