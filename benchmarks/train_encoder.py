@@ -86,9 +86,10 @@ LIMITS = (
     "voices and proves nobody's identity: measure it on recordings of your own kind. "
     "Speech over a telephone's band it tells apart less well than hand-crafted clips "
     "do. "
-    "How it is trained was chosen on further synthetic singers and on recordings of "
-    "RAVDESS song that the figures are not of, though of the same singers. What the "
-    "voice features are made of was chosen on recordings of all 23."
+    "How it is trained was chosen on further synthetic singers and, draw by draw, on "
+    "singers of RAVDESS song that the draw does not test; draws share singers, and "
+    "known ones were listened to in other songs, so that none of the 23 is new to it. "
+    "What the voice features are made of was chosen on recordings of all 23, too."
 )
 
 
