@@ -86,7 +86,7 @@ def log_mel(
     return decibels(np.concatenate(mel, axis=1), top_db)
 
 
-def spectra(y, *, n_fft, hop_length, block_frames=64):
+def spectra(y, *, n_fft, hop_length, block_frames=128):
     """Iterate over a waveform's short-time spectra, a block of frames at a time.
 
     Parameters
@@ -97,9 +97,9 @@ def spectra(y, *, n_fft, hop_length, block_frames=64):
         Samples in a frame, and the length of its Hann window.
     hop_length : int
         Samples between frames.
-    block_frames : int, default=64
-        Frames in a block, but for the last. At 64 a block stays in the cache until it
-        is used.
+    block_frames : int, default=128
+        Frames in a block, but for the last. As many stay near the processor until they
+        are used; of fewer, threads would often wait for each other.
 
     Yields
     ------
@@ -110,7 +110,7 @@ def spectra(y, *, n_fft, hop_length, block_frames=64):
         yield rfft(frames, overwrite_x=True)
 
 
-def _windowed(y, n_fft, hop_length, block_frames=64):
+def _windowed(y, n_fft, hop_length, block_frames=128):
     """Yield the frames of a waveform, windowed, as rows: a block of them at a time."""
     y = _as_waveform(y)
     window = _hann(n_fft)

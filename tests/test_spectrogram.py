@@ -85,11 +85,11 @@ def test_mel_of_any_signal_is_librosa_s(seed, n_samples, kind):
     assert_allclose(spectrogram, librosa_mel(y), rtol=0, atol=1e-3)
 
 
-# Around the 64 frames of a block, and around one window.
+# Around the 128 frames of a block, and around one window.
 @pytest.mark.parametrize(
     "n_samples",
     [1, 2, 220, 511, 512, 1023, 1024, 1025, 2047, 2048, 2049]
-    + [512 * 63 - 1, 512 * 63, 512 * 64 - 1, 512 * 64, 512 * 128 + 1],
+    + [512 * 127 - 1, 512 * 127, 512 * 128 - 1, 512 * 128, 512 * 256 + 1],
 )
 def test_mel_of_any_length_is_librosa_s(n_samples):
     y = signal(0, n_samples, "noise")
