@@ -91,6 +91,26 @@ def test_leaves_the_global_random_state_alone():
     assert_array_equal(np.random.get_state()[1], before)
 
 
+# Sung or spoken
+
+
+def test_a_part_of_the_songs_is_spoken_and_the_others_stay_to_the_bit():
+    sung = make_singers(2, 8, duration=0.3, random_state=0)
+    half = make_singers(2, 8, duration=0.3, spoken=0.5, random_state=0)
+    is_spoken = [song.is_spoken for song in half.song_parameters.values()]
+    assert 0 < sum(is_spoken) < 8
+    for a, b, spoken in zip(
+        sung.recordings, half.recordings, 2 * is_spoken, strict=True
+    ):
+        assert np.array_equal(a, b) != spoken
+
+
+@pytest.mark.parametrize("spoken", [0, 1])
+def test_all_songs_are_sung_or_spoken(spoken):
+    data = make_singers(1, 4, duration=0.1, spoken=spoken, random_state=0)
+    assert {s.is_spoken for s in data.song_parameters.values()} == {spoken == 1}
+
+
 # The song effect
 
 
@@ -137,6 +157,8 @@ def test_a_strong_song_effect_hides_the_singers_behind_the_songs():
         ({"singer_effect": np.inf}, "singer_effect == inf, must be a finite number"),
         ({"channel_effect": np.nan}, "channel_effect == nan, must be"),
         ({"duration": np.nan}, "duration == nan, must be"),
+        ({"spoken": 1.5}, "spoken == 1.5, must be <= 1"),
+        ({"spoken": np.nan}, "spoken == nan, must be"),
         ({"sampling_rate": 4000}, "sampling_rate == 4000"),
     ],
 )

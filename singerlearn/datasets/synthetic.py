@@ -22,8 +22,9 @@ Every singer sings every song once. A singer is a source (glottal pulses with ji
 shimmer and breath, a spectral tilt, a chest and a head voice) and a filter (formants of
 vowels, scaled by the length of a vocal tract, and a nose), with habits of pitch, onset
 and vibrato; a song is a melody and its syllables, in one of six languages, moved to the
-singer's range; each recording has a room, a microphone, a codec, a noise and a level of
-its own. No human voice was used, and no licence binds the recordings.
+singer's range, or a text to be spoken; each recording has a room, a microphone, a
+codec, a noise and a level of its own. No human voice was used, and no licence binds the
+recordings.
 """
 
 
@@ -35,6 +36,7 @@ def make_singers(
     singer_effect=1.0,
     song_effect=1.0,
     channel_effect=1.0,
+    spoken=0.0,
     sampling_rate=22050,
     n_jobs=None,
     random_state=None,
@@ -58,6 +60,9 @@ def make_singers(
         recording tell its song more readily than its singer.
     channel_effect : float, default=1.0
         How far rooms and microphones differ; at 0 recordings are dry, quiet and even.
+    spoken : float, default=0.0
+        Part of the songs that are texts to be spoken instead, on average;
+        `song_parameters` tell which. From one value to another the rest stays the same.
     sampling_rate : int, default=22050
         In Hz, 8000 at least.
     n_jobs : int or None, default=None
@@ -98,13 +103,14 @@ def make_singers(
     check_scalar(n_singers, "n_singers", Integral, min_val=1)
     check_scalar(n_songs, "n_songs", Integral, min_val=1)
     check_scalar(sampling_rate, "sampling_rate", Integral, min_val=8000)
-    for name, value, least in (
-        ("duration", duration, 0.1),
-        ("singer_effect", singer_effect, 0),
-        ("song_effect", song_effect, 0),
-        ("channel_effect", channel_effect, 0),
+    for name, value, least, most in (
+        ("duration", duration, 0.1, None),
+        ("singer_effect", singer_effect, 0, None),
+        ("song_effect", song_effect, 0, None),
+        ("channel_effect", channel_effect, 0, None),
+        ("spoken", spoken, 0, 1),
     ):
-        check_scalar(value, name, Real, min_val=least)
+        check_scalar(value, name, Real, min_val=least, max_val=most)
         if not np.isfinite(value):  # NaN is under no minimum
             raise ValueError(f"{name} == {value}, must be a finite number.")
 
@@ -116,7 +122,11 @@ def make_singers(
         for i in range(n_singers)
     }
     songs = {
-        f"song{j + 1:02d}": draw_song(stream(seed, 1, j), effect=song_effect)
+        f"song{j + 1:02d}": draw_song(
+            stream(seed, 1, j),
+            effect=song_effect,
+            spoken=stream(seed, 3, j).uniform() < spoken,
+        )
         for j in range(n_songs)
     }
 
