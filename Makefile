@@ -6,7 +6,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 DATA ?=
 
-.PHONY: demo test lint docs clean
+.PHONY: demo test docs clean
 
 demo: $(VENV)/installed
 	$(RUN) examples/demo.py $(if $(DATA),"$(DATA)")

@@ -22,7 +22,7 @@ class Chunks(Sequence):
     chunk_frames : int, default=256
         Length of a chunk, in frames (5.94 s at 22 050 Hz, hop 512).
     hop_frames : int, default=51
-        Step between chunks, in frames (1.19 s); the frames after the last whole chunk
+        Step between chunks, in frames (1.18 s); the frames after the last whole chunk
         belong to none.
     front_end : dict, default=None
         How the spectrogram was made: its kind and parameters, by name.

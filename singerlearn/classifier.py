@@ -19,8 +19,8 @@ class SingerNetClassifier(
     """Names the singer of a recording with the paper's convolutional networks.
 
     The network sees chunks of about six seconds; a recording's probabilities are the
-    mean over its chunks. The defaults give a good model on a few hundred recordings in
-    minutes on a laptop; :meth:`paper` gives the regime of the paper.
+    mean over its chunks. The defaults are for a few hundred recordings and a laptop;
+    :meth:`paper` gives the regime of the paper.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ class SingerNetClassifier(
     compile : bool, default=False
         Whether torch compiles the convolutions when they are first used, in training
         and in prediction each: tens of seconds, and a C++ compiler on a CPU, for the
-        same numbers. For long predictions, 1.2 to 1.6 times as fast on a CPU; training
+        same numbers. Long predictions on a CPU are 1.1 to 1.3 times as fast; training
         there gains nothing (``docs/performance.md``). May be set without a new fit.
     keep_memory : bool, default=True
         Whether a fit, or a prediction, on a CPU with glibc keeps freed memory for its
@@ -119,7 +119,7 @@ class SingerNetClassifier(
         How to predict. "dense" runs the convolutions once over the recording instead
         of on every chunk, which costs a fraction. Scores differ a little, since a chunk
         then sees its neighbours at its ends where it saw silence: on performances of
-        RAVDESS song, of 11 s, the probabilities of recordings by 0.003 on average and
+        RAVDESS song, of 11 s, the probabilities of recordings by 0.004 on average and
         0.08 at most; 4 of 115 got another name, and 0.02 fewer were right.
     n_jobs : "auto", int or None, default="auto"
         Processes in which synthetic singers sing; None is 1, -1 all cores. "auto" is 1

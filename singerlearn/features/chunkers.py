@@ -104,7 +104,7 @@ class MelChunker(_Chunker, auto_wrap_output_keys=None):
     chunk_frames : int, default=256
         Length of a chunk, in frames (5.94 s at 22 050 Hz, hop 512).
     hop_frames : int, default=51
-        Step between chunks, in frames (1.19 s).
+        Step between chunks, in frames (1.18 s).
     store : path or SpectrogramStore, default=None
         A folder that keeps the spectrograms. Set it for cross-validation, for a search,
         or when you will come back to the same recordings: each spectrogram is computed
@@ -194,7 +194,7 @@ class CQTChunker(_Chunker, auto_wrap_output_keys=None):
     chunk_frames : int, default=256
         Length of a chunk, in frames (5.94 s at 22 050 Hz, hop 512).
     hop_frames : int, default=51
-        Step between chunks, in frames (1.19 s).
+        Step between chunks, in frames (1.18 s).
     store : path or SpectrogramStore, default=None
         A folder that keeps the spectrograms, as for :class:`MelChunker`; both may share
         it. It pays most here, where computing takes longest.

@@ -40,7 +40,7 @@ class HandcraftedFeatures(RecordingTransformer, auto_wrap_output_keys=None):
     clip_frames : int, default=256
         Length of a clip, in frames (5.94 s at 22 050 Hz, hop 512).
     hop_frames : int, default=51
-        Step between clips, in frames (1.19 s).
+        Step between clips, in frames (1.18 s).
     chroma : bool, default=True
         Whether chroma, which tells the notes more than the voice, is among them.
     normalize : bool, default=False
