@@ -289,10 +289,10 @@ class SingerNetClassifier(
             If a recording cannot be used (it is named), if lengths disagree, if there
             is one singer only, or if the batch does not fit into the GPU's memory.
         """
-        self._validate_params()
+        X = self._begin_fit(X)
+        names, codes = encode_singers(y, len(X))
+        weights = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
         chunks = as_chunks(X, self.chunker)
-        names, codes = encode_singers(y, len(chunks))
-        weights = _check_sample_weight(sample_weight, chunks, ensure_non_negative=True)
         self._fit_net(
             chunks,
             codes,

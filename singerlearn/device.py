@@ -81,11 +81,18 @@ def count_processes(n_jobs, device):
 def seeded_torch(seed, device):
     """Seed torch for weights and dropout, and give the caller's state back after.
 
-    Its state is the whole process's: who trains in another thread waits.
+    Its state is the whole process's: who trains in another thread waits. Devices that
+    do not train keep theirs, which `torch.manual_seed` would seed as well.
     """
-    cuda = [torch.device(device)] if torch.device(device).type == "cuda" else []
-    with _seeding, torch.random.fork_rng(devices=cuda):
-        torch.manual_seed(seed)
+    device = torch.device(device)
+    on_gpu = device.type == "cuda"
+    with _seeding, torch.random.fork_rng(devices=[device] if on_gpu else []):
+        torch.default_generator.manual_seed(seed)
+        if on_gpu:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        elif device.type != "cpu":  # of others torch has no state to give back
+            torch.get_device_module(device).manual_seed(seed)
         yield
 
 

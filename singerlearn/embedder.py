@@ -1,5 +1,6 @@
 """A space of voices: a network over Mel chunks as a scikit-learn transformer."""
 
+from collections.abc import Iterable
 from functools import partial
 from numbers import Integral, Real
 
@@ -305,13 +306,13 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
             is one singer only, or a singer without two recordings (two songs, if songs
             are given), or if the batch does not fit into the GPU's memory.
         """
-        self._validate_params()
-        chunks = as_chunks(X, self.chunker)
-        names, codes = encode_singers(y, len(chunks))
+        X = self._begin_fit(X)
+        names, codes = encode_singers(y, len(X))
         if songs is not None:
-            songs = encode_labels(songs, "songs", len(chunks))[1]
+            songs = encode_labels(songs, "songs", len(X))[1]
         if validation_singers is not None:
             validation_singers = self._recordings_of(validation_singers, names, codes)
+        chunks = as_chunks(X, self.chunker)
         batches, songs = self._batches(chunks, names, codes, songs)
         self._fit_net(
             chunks,
@@ -356,7 +357,6 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
         list of ndarray of shape (n_chunks, n_components)
             One entry a recording; the hidden layer has its own width.
         """
-        self._validate_params()  # the layer may have been set since `fit`
         if self.layer == "hidden":
             return self._apply_net(X, "embeddings")
         embeddings = self._apply_net(X)
@@ -414,6 +414,18 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
         tags.target_tags.required = True
         return tags
 
+    def _begin_fit(self, X):
+        """List the recordings, having judged how they will meet, too."""
+        X = super()._begin_fit(X)
+        self._criterion(1, None)
+        if self.batch_size < self._batch_unit:
+            raise ValueError(
+                f"batch_size={self.batch_size} does not hold two singers with "
+                f"chunks_per_singer={self.chunks_per_singer}: make it "
+                f"{self._batch_unit} or more"
+            )
+        return X
+
     @property
     def _batch_unit(self):
         """A pair; or two singers, where a batch is of several."""
@@ -440,15 +452,14 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
 
     def _recordings_of(self, validation_singers, names, codes):
         """Return the indices of the validation singers' recordings."""
-        one = isinstance(validation_singers, str)
-        wanted = {validation_singers} if one else set(validation_singers)
-        unknown = sorted(wanted.difference(names.tolist()), key=str)
+        several = isinstance(validation_singers, Iterable)
+        one = isinstance(validation_singers, str) or not several
+        wanted = [validation_singers] if one else list(validation_singers)
+        known = names.tolist()
+        unknown = sorted((name for name in wanted if name not in known), key=str)
         if unknown:
-            raise ValueError(
-                f"validation_singers names {listed(np.array(unknown, dtype=object))}, "
-                "not in y"
-            )
-        aside = np.array([name in wanted for name in names.tolist()])
+            raise ValueError(f"validation_singers names {listed(unknown)}, not in y")
+        aside = np.array([name in wanted for name in known])
         if self.loss == "margin-softmax":
             raise ValueError(
                 "loss='margin-softmax' can only judge singers that it is trained on; "
@@ -477,12 +488,6 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
             check_partners(names, codes, songs, unit)
         if self.loss == "contrastive":
             return partial(PairBatches, same_recording=same_recording), songs
-        if self.batch_size < self._batch_unit:
-            raise ValueError(
-                f"batch_size={self.batch_size} does not hold two singers with "
-                f"chunks_per_singer={self.chunks_per_singer}: make it "
-                f"{self._batch_unit} or more"
-            )
         return partial(
             SingerBatches,
             same_recording=same_recording,

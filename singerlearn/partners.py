@@ -15,8 +15,8 @@ from singerlearn.batches import ChunkBatches, in_runs
 class PartnerBatches(ChunkBatches):
     """Batches of chunks that are there for each other's sake.
 
-    Anchors are drawn as `ChunkBatches` draws chunks, every singer in every epoch, and
-    their partners from the whole data set. A partner of the same singer is of another
+    Anchors are drawn as `ChunkBatches` draws chunks, and their partners from the whole
+    data set. A partner of the same singer is of another
     recording, or of another song where the data set tells songs, and never the chunk
     itself. Shuffled anew each epoch if seeded, else every epoch is the same.
 
@@ -182,12 +182,12 @@ def check_partners(names, singers, songs, unit):
     if lonely.any():
         raise ValueError(
             f"the loss compares two {unit}s of each singer, and there is only one of "
-            f"{listed(names[lonely])}: give more, leave the singer out, or take "
-            "loss='margin-softmax'"
+            f"{listed(names[lonely].tolist())}: give more, leave the singer out, or "
+            "take loss='margin-softmax'"
         )
 
 
 def listed(names, most=3):
     """Name the first few, and say how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(map(repr, names[:most].tolist())) + more
+    return ", ".join(map(repr, names[:most])) + more

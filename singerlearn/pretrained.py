@@ -113,9 +113,8 @@ class PretrainedMixin(TransferMixin):
             nothing is written then.
         """
         check_is_fitted(self, "net_")
-        parameters = self.get_params(deep=False)
         card = {
-            "parameters": {name: parameters[name] for name in self._kept},
+            "parameters": self._kept_parameters,
             "front_end": self.front_end_,
             "shape": [self.n_features_in_, self.chunk_frames_],
             "hop_frames": self.hop_frames_,

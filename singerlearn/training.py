@@ -30,7 +30,7 @@ from singerlearn.device import (
     kept_memory,
     seeded_torch,
 )
-from singerlearn.features import as_chunks
+from singerlearn.features import as_chunks, as_recordings
 from singerlearn.identities import (
     check_stretches,
     count_identities,
@@ -41,6 +41,7 @@ from singerlearn.inference import read_chunks, read_densely
 from singerlearn.labels import encode_labels
 from singerlearn.memory import naming_the_batch_that_fits, naming_what_does_not_fit
 from singerlearn.nn import SingerNet
+from singerlearn.nn.body import check_body
 from singerlearn.pretrained import load_weights, read_card
 from singerlearn.skorch_net import NetReadOnceAnEpoch, OneCycle
 from singerlearn.synthesis import SyntheticSingers
@@ -100,7 +101,7 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
 
     _batch_unit = 1  # chunks; a batch holds one unit at least
 
-    # What the network is built of is judged where it is built, in `SingerNet`.
+    # Names and numbers that the network is built of are judged by `check_body`.
     _parameter_constraints = {
         "chunker": [HasMethods("transform"), None],
         "filters": [tuple, list],
@@ -140,8 +141,16 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
     }
 
     def _validate_params(self):
-        """Judge parameters before recordings are loaded."""
+        """Judge parameters, each by itself."""
         super()._validate_params()
+        check_body(
+            block=self.block,
+            cardinality=self.cardinality,
+            filters=self.filters,
+            downsampling=self.downsampling,
+            aggregation=self.aggregation,
+            dense=self.dense,
+        )
         check_stretches(self.stretches)
         choose_augmentations(self.augment)
         if isinstance(self.chunker, type):
@@ -151,6 +160,14 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
             callback = entry[-1] if isinstance(entry, tuple) and entry else entry
             if not isinstance(callback, Callback):
                 raise ValueError(f"callbacks holds {entry!r}, no skorch callback")
+
+    def _begin_fit(self, X):
+        """List the recordings, having judged what can be before they are loaded."""
+        self._validate_params()
+        check_device(self.device)
+        if self.pretrained is not None:
+            read_card(self.pretrained)
+        return as_recordings(X)
 
     @all_or_nothing
     def _fit_net(
@@ -225,7 +242,7 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
                 kept = None if songs is None else songs[drawn]
                 validation = drawn[draw_validation(targets[drawn], groups, rng, kept)]
         train = whole.subset(np.setdiff1d(drawn, validation))
-        if train.weights.sum() < 1:
+        if train.weights.sum() < 1 - 1e-9:  # but for a rounding
             raise ValueError(
                 "sample_weight is how often a recording is drawn in an epoch; the sum "
                 f"over those to train on is {train.weights.sum():g}, under one "
@@ -254,8 +271,7 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
         with torch.inference_mode():
             if not net.module_.eval()(train.batch([0])[0]).isfinite().all():
                 raise diverged(net)
-        self.net_ = net
-        self.history_ = net.history
+        self._take_net(net)
 
     def get_feature_names_out(self, input_features=None):
         """Names of the columns that `transform` returns.
@@ -314,8 +330,14 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
             net = self._build_net(n_outputs, criterion, ChunkBatches, device, seed=0)
         load_weights(net.module_, self.pretrained)
         net.module_.to(memory_format=torch.channels_last)
-        self.net_, self.history_ = net, net.history
+        self._take_net(net)
         self.validation_indices_ = np.array([], dtype=int)
+
+    def _take_net(self, net):
+        """Keep a net whose weights are there, and the parameters that they rest on."""
+        self.net_, self.history_ = net, net.history
+        parameters = {name: getattr(self, name) for name in self._kept}
+        self._kept_parameters = copy.deepcopy(parameters)
 
     def _build_net(self, n_outputs, criterion, batches, device, seed):
         """Return the skorch net, its weights drawn, before training."""
@@ -381,6 +403,7 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
             One entry a recording.
         """
         check_is_fitted(self, "net_")
+        self._validate_params()  # some may have been set since `fit`
         chunks = as_chunks(X, self.chunker)
         check_alike(chunks)
         self._check_front_end(chunks[0])

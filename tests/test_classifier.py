@@ -76,6 +76,23 @@ def test_answers_do_not_depend_on_batches_or_neighbours(
         assert_allclose(answers, expected[order], rtol=1e-3, atol=off)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"inference": "Chunks"},
+        {"precision": "bf16"},
+        {"batch_size": 0},
+        {"batch_size": 2.5},
+        {"compile": "yes"},
+    ],
+)
+def test_what_is_set_after_fit_is_judged_before_it_is_used(fitted, chunked, changes):
+    other = pickle.loads(pickle.dumps(fitted)).set_params(**changes)
+    for ask in (other.predict_proba, other.transform, other.attention_weights):
+        with pytest.raises(ValueError, match=f"The '{min(changes)}' parameter"):
+            ask(chunked)
+
+
 def test_embeddings_are_named_columns_one_row_a_recording(fitted, chunked):
     table = clone(fitted).set_output(transform="pandas")
     table.__dict__.update({k: v for k, v in vars(fitted).items() if k.endswith("_")})
@@ -137,6 +154,16 @@ def test_a_weight_of_zero_is_leaving_the_recording_out(chunked, singers, tiny):
     without = SingerNetClassifier(**tiny).fit([chunked[i] for i in kept], y[kept])
     assert torch.equal(weights(weighted), weights(without))
     assert 0 not in weighted.validation_indices_
+
+
+def test_weights_that_sum_to_one_recording_but_for_a_rounding_will_do(
+    chunked, singers, tiny
+):
+    times = np.r_[np.full(10, 0.1), 0, 0]
+    assert times.sum() < 1
+    net = SingerNetClassifier(**tiny | {"chunks_per_recording": 1})
+    net.fit(chunked, singers.singers, sample_weight=times)
+    assert {epoch["train_batch_count"] for epoch in net.history_} == {1}
 
 
 def test_early_stopping_restores_the_best_weights(chunked, singers, tiny):

@@ -59,6 +59,14 @@ def test_the_callers_random_state_is_untouched():
         assert torch.equal(first, torch.rand(3))
 
 
+def test_devices_that_do_not_train_are_not_seeded(monkeypatch):
+    for module in (torch.cuda, torch.mps, torch.xpu):
+        for name in ("manual_seed", "manual_seed_all"):
+            monkeypatch.setattr(module, name, pytest.fail, raising=False)
+    with seeded_torch(0, "cpu"):
+        pass
+
+
 class Glibc:
     """Keeps what is set instead of setting it."""
 

@@ -1,3 +1,4 @@
+import copy
 import json
 from shutil import copytree
 
@@ -45,6 +46,21 @@ def test_an_embedder_that_was_kept_embeds_as_before(kept, chunked, singers):
     card = json.loads((folder / "card.json").read_text())
     assert card["trained_on"] == "four synthetic singers"
     assert card["parameters"]["filters"] == [4, 8] and card["shape"] == [96, 256]
+
+
+def test_a_card_tells_what_the_network_was_fitted_with(kept, chunked, tmp_path):
+    embedder, _ = kept
+    expected = embedder.transform(chunked)
+    other = copy.deepcopy(embedder).set_params(loss="triplet", n_cepstra=5)
+    other.save_pretrained(tmp_path)
+    again = SingerEmbedder.from_pretrained(tmp_path, device="cpu", verbose=0)
+    assert again.loss == embedder.loss and again.n_cepstra is None
+    assert_allclose(again.transform(chunked), expected, rtol=1e-4, atol=1e-5)
+    again.set_params(dropout=0.5).save_pretrained(tmp_path / "twice")
+    assert (
+        read_card(tmp_path / "twice")["parameters"]
+        == (read_card(tmp_path)["parameters"])
+    )
 
 
 def test_a_card_that_cannot_be_written_leaves_what_was_there(kept, tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from singerlearn import SingerNetClassifier
+from singerlearn import MelChunker, SingerEmbedder, SingerNetClassifier
 
 
 class Backend(list):
@@ -13,6 +13,44 @@ class Backend(list):
     def compile(self, graph, inputs):
         self.append(graph)
         return graph.forward
+
+
+class Counting:
+    """A chunker that counts how often it is asked."""
+
+    asked = 0
+
+    def transform(self, X):
+        self.asked += 1
+        return MelChunker().transform(X)
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "y", "message"),
+    [
+        (SingerNetClassifier, {"device": "banana"}, "aabb", "device='banana'"),
+        (SingerNetClassifier, {"aggregation": "atention"}, "aabb", "'atention' is"),
+        (SingerNetClassifier, {"filters": (4, 0)}, "aabb", "filters: 0"),
+        (SingerNetClassifier, {"pretrained": "nowhere"}, "aabb", "no pretrained net"),
+        (SingerNetClassifier, {}, "aab", "y holds 3 labels for 4 recordings"),
+        (
+            SingerEmbedder,
+            {"loss_params": {"heat": 1}},
+            "aabb",
+            "loss_params has 'heat'",
+        ),
+        (SingerEmbedder, {"batch_size": 4}, "aabb", "does not hold two singers"),
+        (SingerEmbedder, {}, "aab", "y holds 3 labels for 4 recordings"),
+    ],
+)
+def test_what_can_be_judged_at_once_is_judged_before_recordings_are_loaded(
+    kind, parameters, y, message, rng
+):
+    chunker = Counting()
+    model = kind(chunker=chunker, **parameters)
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        model.fit([rng.randn(9000) for _ in range(4)], list(y))
+    assert chunker.asked == 0
 
 
 @pytest.fixture

@@ -5,7 +5,18 @@ X is a list with one entry a recording, and so is what comes out: a step never c
 a chunk cannot cross a fold. The transformers learn nothing: `fit` only checks.
 """
 
-from singerlearn.features.chunkers import CQTChunker, MelChunker, as_chunks
+from singerlearn.features.chunkers import (
+    CQTChunker,
+    MelChunker,
+    as_chunks,
+    as_recordings,
+)
 from singerlearn.features.handcrafted import HandcraftedFeatures
 
-__all__ = ["CQTChunker", "HandcraftedFeatures", "MelChunker", "as_chunks"]
+__all__ = [
+    "CQTChunker",
+    "HandcraftedFeatures",
+    "MelChunker",
+    "as_chunks",
+    "as_recordings",
+]

@@ -251,6 +251,34 @@ class CQTChunker(_Chunker, auto_wrap_output_keys=None):
         self.n_jobs = n_jobs
 
 
+def as_recordings(X):
+    """Return X as a list of recordings, all raw or all chunked; none is opened.
+
+    Parameters
+    ----------
+    X : list of n_recordings paths, waveforms, (waveform, rate) pairs, or Chunks
+
+    Returns
+    -------
+    recordings : list
+
+    Raises
+    ------
+    ValueError
+        If X is a single recording, empty, mixed, or holds anything else.
+    """
+    if isinstance(X, Chunks):
+        raise ValueError("X is one chunked recording; wrap it in a list: [chunks]")
+    recordings = check_recordings(X)
+    chunked = [isinstance(recording, Chunks) for recording in recordings]
+    if any(chunked) and not all(chunked):
+        raise ValueError(
+            f"recording {chunked.index(True)} is chunked and recording "
+            f"{chunked.index(False)} is not; pass all raw or all chunked"
+        )
+    return recordings
+
+
 def as_chunks(X, chunker=None):
     """Return recordings as chunks, whether they come raw or chunked.
 
@@ -266,17 +294,9 @@ def as_chunks(X, chunker=None):
     chunks : list of n_recordings Chunks
         In the order of X.
     """
-    if isinstance(X, Chunks):
-        raise ValueError("X is one chunked recording; wrap it in a list: [chunks]")
-    recordings = check_recordings(X)
-    chunked = [isinstance(recording, Chunks) for recording in recordings]
-    if all(chunked):
+    recordings = as_recordings(X)
+    if isinstance(recordings[0], Chunks):
         return recordings
-    if any(chunked):
-        raise ValueError(
-            f"recording {chunked.index(True)} is chunked and recording "
-            f"{chunked.index(False)} is not; pass all raw or all chunked"
-        )
     chunks = (MelChunker() if chunker is None else chunker).transform(recordings)
     if not all(isinstance(entry, Chunks) for entry in chunks):
         raise ValueError(

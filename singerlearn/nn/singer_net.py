@@ -1,6 +1,5 @@
 """The network of the paper: convolutions, aggregation over time, dense head, output."""
 
-from itertools import groupby
 from typing import NamedTuple
 
 import torch
@@ -9,6 +8,7 @@ from torch.nn.functional import batch_norm
 
 from singerlearn.nn.aggregation import AGGREGATIONS
 from singerlearn.nn.blocks import BLOCKS, convolution
+from singerlearn.nn.body import check_body, stages_of, strides_of
 from singerlearn.nn.envelope import SpectralEnvelope
 
 __all__ = ["ParameterCount", "SingerNet"]
@@ -140,20 +140,20 @@ class SingerNet(nn.Module):
         self.precision = precision
         self.compiled = False
         self.n_cepstra, self.aggregation = n_cepstra, aggregation
-        make_block = _choose("block", block, BLOCKS)
-        make_aggregation = _choose("aggregation", aggregation, AGGREGATIONS)
+        check_body(
+            block=block,
+            cardinality=cardinality,
+            filters=filters,
+            downsampling=downsampling,
+            aggregation=aggregation,
+            dense=dense,
+        )
+        make_block = BLOCKS[block]
         options = {"cardinality": cardinality} if block == "resnext" else {}
-        filters = tuple(filters)
-        if not filters or min(filters) < 1:
-            raise ValueError(
-                f"filters={filters!r} needs at least one number, each of 1 or more: "
-                "the channels of the convolution layer, then of each block"
-            )
 
-        channels, *blocks = filters
-        stages = [tuple(stage) for _, stage in groupby(blocks)]
+        channels, stages = filters[0], stages_of(filters)
         halvings = 1 + len(stages)
-        stride, *strides = _strides(downsampling, halvings)
+        stride, *strides = strides_of(downsampling, halvings)
         layers = [convolution(1, channels, 10, stride=stride), *_pool(stride)]
         for stage, stride in zip(stages, strides, strict=True):
             within = [1] * (len(stage) - 1)
@@ -173,7 +173,7 @@ class SingerNet(nn.Module):
         )
         self.convolutions = nn.Sequential(*layers)
         self.n_pooled, self.reach = _span(self.convolutions)
-        self.aggregate = make_aggregation(channels * bands, frames)
+        self.aggregate = AGGREGATIONS[aggregation](channels * bands, frames)
 
         width = self.aggregate.out_features
         layers = [HeadNorm(width)] if head_norm else []
@@ -320,13 +320,6 @@ class HeadNorm(nn.BatchNorm1d):
         return super().forward(features)
 
 
-def _choose(parameter, name, choices):
-    """Look up a name, or say which names there are."""
-    if name not in choices:
-        raise ValueError(f"{parameter}={name!r} is not one of {', '.join(choices)}")
-    return choices[name]
-
-
 def _compiled(function):
     """Return a function as torch compiles it: once, whatever the size of its input."""
     compiled = torch.compile(function, dynamic=True)
@@ -344,19 +337,6 @@ def _compiled(function):
             ) from error
 
     return run
-
-
-def _strides(downsampling, halvings):
-    """Stride of each convolution that halves; 1 leaves that to a pool."""
-    one = isinstance(downsampling, str)
-    ways = [downsampling] * halvings if one else list(downsampling)
-    if len(ways) != halvings:
-        raise ValueError(
-            f"downsampling={downsampling!r} is of length {len(ways)}, but a chunk is "
-            f"halved {halvings} times: after the convolution layer and after each run "
-            "of blocks with equal filters; give as many, or one name for all"
-        )
-    return [_choose("downsampling", way, {"max-pool": 1, "stride": 2}) for way in ways]
 
 
 def _pool(stride):

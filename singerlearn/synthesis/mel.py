@@ -283,7 +283,9 @@ def _tables(sampling_rate, n_fft, hop_length, n_mels, fmin, fmax):
     sums = np.maximum(bands.sum(1), 1e-12)
     means = csr_array(bands / sums[:, None])
     frequencies = np.fft.rfftfreq(n_fft, 1 / sampling_rate)
-    centres = means @ frequencies
+    # A band without a bin has its centre between its neighbours'.
+    filled = np.flatnonzero(np.diff(bands.indptr))
+    centres = np.interp(np.arange(n_mels), filled, (means @ frequencies)[filled])
 
     looks = max(round(LOOKS * hop_length / n_fft), 1)
     half = int(np.ceil(n_fft * looks / hop_length / 2))

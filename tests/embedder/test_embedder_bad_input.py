@@ -26,6 +26,8 @@ ONE_OF_C = list("aaaabbbb") + ["c"]
         (list("aabbccdde"), {"validation_singers": "zoe"}, "names 'zoe', not in y"),
         (list("aabbccdde"), {"validation_singers": [None, "a"]}, "names None, not in"),
         (np.arange(9) // 2, {"validation_singers": ["1", "2"]}, "names '1', '2', not"),
+        (np.arange(9) // 2, {"validation_singers": 9}, "names 9, not in y"),
+        (list("aabbccdde"), {"validation_singers": [["a"]]}, r"names \['a'\], not in"),
         (list("aabbccdde"), {"validation_singers": list("abcde")}, "5 of 5 singers"),
         (list("aaabbbccc"), {"validation_singers": ["c"]}, "1 of 3 singers are valid"),
         (list("aaabbbccc"), {"validation_singers": list("bc")}, "2 of 3 singers are v"),

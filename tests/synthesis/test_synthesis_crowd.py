@@ -1,6 +1,7 @@
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from joblib import Parallel, delayed
 from numpy.testing import assert_array_equal
 from scipy.fft import dct
 
-from singerlearn.spectrogram import log_mel
+from singerlearn.spectrogram import log_mel, mel_bands
 from singerlearn.synthesis import SyntheticSingers
 
 CROWD = SyntheticSingers(n_singers=6, n_songs=2, n_frames=128, random_state=5)
@@ -55,6 +56,28 @@ def typical_distance(a, b):
     """Half of what both show, levels aside, lies closer than this, in dB."""
     difference = (a - b)[(a > 0) & (b > 0)]
     return np.median(np.abs(difference - np.median(difference)))
+
+
+@pytest.mark.filterwarnings("ignore:.* Mel bands are narrower than a bin")
+@pytest.mark.parametrize(
+    "front_end",
+    [
+        {"sampling_rate": 44100, "n_fft": 512, "hop_length": 256, "n_mels": 128},
+        {"sampling_rate": 22050, "n_fft": 256, "hop_length": 128, "n_mels": 96},
+        {"sampling_rate": 48000, "n_fft": 1024, "hop_length": 512, "n_mels": 256},
+    ],
+)
+def test_bands_too_narrow_to_hold_anything_are_silent_and_harm_no_other(front_end):
+    crowd = replace(CROWD, n_singers=10, n_frames=32, front_end=front_end)
+    bands = mel_bands(
+        *(front_end[name] for name in ("sampling_rate", "n_fft", "n_mels")), 0.0, None
+    )
+    empty = bands.sum(1) == 0
+    assert empty.any()
+    for singer, take in product(range(10), range(4)):
+        spectrogram = crowd.render(singer, take)
+        assert np.isfinite(spectrogram).all() and spectrogram.max() > 20
+        assert not spectrogram[empty].any()
 
 
 def test_another_seed_is_another_crowd(answers):
