@@ -16,6 +16,11 @@ _BLOCK = 2**18
 
 _PCM_16 = np.float32(2**-15)  # a step of 16 bits, in [-1, 1)
 
+# Bytes that may follow the samples of an MP3 or Ogg: a last frame that only pads, and
+# tags, whose beginning is one of these.
+_TRAILER = 2**12
+_TAGS = (b"APETAGEX", b"LYRICSBEGIN")
+
 
 def decode(path):
     """Iterate over a file, a block at a time.
@@ -67,18 +72,43 @@ class _StreamedFile(sf.SoundFile):
 def _soundfile_blocks(path):
     decoded = 0
     try:
-        # A name may hold bytes that are no text, which soundfile would not encode.
-        with _StreamedFile(path if os.name == "nt" else os.fsencode(path)) as file:
+        # Opened here: a name may hold bytes that are no text, which soundfile would not
+        # encode; and only who has the file can tell what is left of it.
+        with (
+            open(path, "rb", buffering=0) as raw,
+            _StreamedFile(raw.fileno(), closefd=False) as file,
+        ):
             rate, announced = file.samplerate, _announced_frames(file)
             # libsndfile takes twice as long to scale 16 bits of a WAV as to read them.
             dtype = "int16" if file.subtype == "PCM_16" else "float32"
-            while len(block := file.read(_BLOCK, dtype=dtype, always_2d=True)):
+            # Asked for more than it believes to be there, it would read it and drop it.
+            while n := min(_BLOCK, file.frames - decoded):
+                block = file.read(n, dtype=dtype, always_2d=True)
+                if len(block) == 0:
+                    break
                 decoded += len(block)
                 yield block.T if dtype == "float32" else block.T * _PCM_16, rate
+            if file.format in ("MP3", "OGG"):
+                _check_exhausted(raw)
     # TypeError: of samples without a header soundfile wants to know the rate.
     except (sf.LibsndfileError, TypeError) as error:
         raise _undecodable(error) from error
     _check_whole(decoded / rate, announced / rate)
+
+
+def _check_exhausted(raw):
+    """Refuse a file of which libsndfile has left something to hear.
+
+    It believes the header, or what the first frames let it guess.
+    """
+    left = raw.read()
+    is_tag = any(tag in left[:_TRAILER] for tag in _TAGS)
+    if len(left.strip(b"\0")) > max(_TRAILER, 0.01 * raw.tell()) and not is_tag:
+        raise ValueError(
+            f"{len(left) / raw.tell():.0%} of the file would be left unread: it is "
+            "several files joined, or of a variable bit rate that no header tells; "
+            "convert it, to WAV say"
+        )
 
 
 def _announced_frames(file):

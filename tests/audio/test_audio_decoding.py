@@ -162,6 +162,49 @@ def test_a_file_cut_off_is_an_error(tmp_path, tone, suffix, share):
         load(path)
 
 
+@pytest.mark.parametrize("suffix", ["mp3", "ogg", "opus"])
+def test_files_joined_to_one_are_an_error(tmp_path, rng, suffix):
+    options = {"format": "OGG", "subtype": "OPUS"} if suffix == "opus" else {}
+    path = tmp_path / f"both.{suffix}"
+    parts = b""
+    for seconds in (2, 1):
+        sf.write(path, 0.1 * rng.randn(48000 * seconds), 48000, **options)
+        load(path)
+        parts += path.read_bytes()
+    path.write_bytes(parts)
+    with pytest.raises(ValueError, match=f"both.{suffix}'.*files joined"):
+        load(path)
+
+
+def test_a_variable_bit_rate_without_a_header_is_an_error(tmp_path, rng):
+    path = tmp_path / "voice.mp3"
+    with sf.SoundFile(path, "w", 44100, 1, bitrate_mode="VARIABLE") as file:
+        for gain in (0.3, 1e-4):
+            file.write(gain * rng.randn(10 * 44100))
+    assert len(load(path)) == 20 * 22050
+    data = path.read_bytes()
+    path.write_bytes(data[data.index(data[:2], 2) :])  # from its second frame on
+    with pytest.raises(ValueError, match="voice.mp3'.*variable bit rate"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        b"TAG" + bytes(125),
+        b"APETAGEX" + 9999 * b"cover",
+        b"LYRICSBEGIN" + 9999 * b"la",
+        bytes(9999),
+    ],
+)
+def test_tags_at_the_end_are_no_sound(tmp_path, tone, tag):
+    path = tmp_path / "voice.mp3"
+    sf.write(path, tone, 44100)
+    expected = load(path)
+    path.write_bytes(path.read_bytes() + tag)
+    assert_array_equal(load(path), expected)
+
+
 def test_a_damaged_file_is_an_error(tmp_path, rng):
     path = tmp_path / "voice.flac"
     sf.write(path, 0.1 * rng.randn(60_000), 22050)
