@@ -330,6 +330,7 @@ def test_the_embedder_knows_how_its_clips_were_described(clips):
 def test_too_few_clips_for_a_covariance_are_said_to_be_so(rng):
     X, y = [rng.randn(1, 30) for _ in range(8)], np.repeat(list("abcd"), 2)
     names = LinearDiscriminantAnalysis(solver="eigen")
-    with pytest.raises(ValueError, match="8 clips of 8 recordings are too few for Lin"):
-        ClipClassifier(names).fit(X, y)
+    for model in (ClipClassifier(names), ClipEmbedder(names)):
+        with pytest.raises(ValueError, match="8 clips of 8 recordings are too few for"):
+            model.fit(X, y)
     assert ClipClassifier(PLDA()).fit(X, y).predict(X).shape == (8,)

@@ -1,3 +1,4 @@
+import tracemalloc
 from itertools import combinations
 from pathlib import Path
 
@@ -155,6 +156,27 @@ def test_fingerprints_tell_copies_under_two_names(rng, tmp_path):
     assert pairs == [[0, 2], [0, 3], [1, 2], [1, 3], [2, 3]]
     with pytest.raises(ValueError, match="its copy.* recordings 0 and 1"):
         Trials([(0, 1), (0, 3)], singers, recordings=fingerprints)
+
+
+def test_recordings_of_which_nothing_is_known_are_no_copies():
+    unknown = ["x", "y", None, None]
+    pairs = make_trials(list("aabb"), recordings=unknown).pairs.tolist()
+    assert pairs == make_trials(list("aabb")).pairs.tolist()
+    Trials([(0, 1), (2, 3), (0, 2)], list("aabb"), recordings=unknown)
+
+
+def test_distances_of_many_pairs_take_no_more_memory_than_they_are(rng):
+    singers = np.repeat(np.arange(20), 10)
+    trials, Z = make_trials(singers), rng.randn(len(singers), 512)
+    tracemalloc.start()
+    distances = trials.distances(Z)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    first, second = trials.pairs.T
+    np.testing.assert_array_equal(
+        distances, np.square(Z[first] - Z[second]).sum(axis=1)
+    )
+    assert peak < len(trials) * Z.shape[1] * 8 / 3  # of all differences at once
 
 
 def test_a_foreign_list_is_audited():

@@ -97,16 +97,9 @@ class ClipClassifier(ChunkClassifierMixin, OverClips):
             weights = _weights_for(estimator, np.repeat(sample_weight, n_clips))
         # Metadata routing, where it is on, would refuse weights sent to steps by name.
         with config_context(enable_metadata_routing=False):
-            try:
-                self.estimator_ = estimator.fit(clips, np.repeat(y, n_clips), **weights)
-            except np.linalg.LinAlgError as error:
-                raise ValueError(
-                    f"{len(clips)} clips of {len(n_clips)} recordings are too few for "
-                    f"{estimator!r} ({error}); give more recordings, or another "
-                    "estimator, such as PLDA()"
-                ) from error
+            y = np.repeat(y, n_clips)
+            self._fit_inner(estimator, clips, y, len(n_clips), **weights)
         self.classes_ = self.estimator_.classes_
-        self.n_features_in_ = clips.shape[1]
         return self
 
     def predict_chunks(self, X):

@@ -8,6 +8,18 @@ from sklearn.utils.validation import check_is_fitted
 class OverClips(BaseEstimator):
     """What every estimator over the clips of recordings does alike."""
 
+    def _fit_inner(self, estimator, clips, y, n_recordings, **weights):
+        """Fit ``estimator_``, or say that there is too little to learn it from."""
+        try:
+            self.estimator_ = estimator.fit(clips, y, **weights)
+        except np.linalg.LinAlgError as error:
+            raise ValueError(
+                f"{len(clips)} clips of {n_recordings} recordings are too few for "
+                f"{estimator!r} ({error}); give more recordings, or another "
+                "estimator, such as PLDA()"
+            ) from error
+        self.n_features_in_ = clips.shape[1]
+
     def _check(self, X):
         """Return all clips and their number in each recording, as `fit` knew them."""
         check_is_fitted(self)

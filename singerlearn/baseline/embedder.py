@@ -69,7 +69,8 @@ class ClipEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OverClips)
         ------
         ValueError
             If a recording's clips cannot be used (it is named), if lengths disagree,
-            or if discriminant analysis lacks the singers, or a second one.
+            or if discriminant analysis lacks the singers, a second one, or recordings
+            enough.
         """
         clips, n_clips = stack_clips(X)
         if y is not None:
@@ -81,14 +82,13 @@ class ClipEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OverClips)
                 "of each recording"
             )
         estimator = _lda() if self.estimator is None else clone(self.estimator)
-        self.estimator_ = estimator.fit(clips, y)
+        self._fit_inner(estimator, clips, y, len(n_clips))
         self._n_features_out = self.estimator_.transform(clips[:1]).shape[1]
         if self._n_features_out == 0:
             raise ValueError(
                 f"{type(self).__name__} is left with no dimension; discriminant "
                 "analysis needs recordings of at least two singers"
             )
-        self.n_features_in_ = clips.shape[1]
         return self
 
     def transform(self, X):

@@ -205,4 +205,7 @@ def one_blas_thread():
 def _normalized(y):
     """Bring a waveform to a mean of 0 and a root mean square of 0.1."""
     y = y - float(y.mean(dtype=float))
-    return y * float(0.1 * len(y) ** 0.5 / np.linalg.norm(y))
+    norm = np.linalg.norm(y)
+    if norm == 0:
+        raise ValueError(f"too short: {len(y)} samples without a difference")
+    return y * float(0.1 * len(y) ** 0.5 / norm)

@@ -39,7 +39,7 @@ def make_trials(
     recordings : sequence of length n_recordings, default=None
         Paths, waveforms, or fingerprints from `singerlearn.audio.survey`. Recordings
         that are there twice are not paired. No path is opened: that two files hold the
-        same audio, only fingerprints tell.
+        same audio, only fingerprints tell. None is unknown, and like no other.
     exclude_groups : array-like, default=None
         As in `leave_one_out_knn`: pairs that share a group in any of the groupings are
         left out. ``[lyrics, melodies]`` gives crossed trials; with one row a chunk, the

@@ -4,6 +4,7 @@ import hashlib
 import os
 
 import numpy as np
+from sklearn.utils import gen_batches
 
 from singerlearn.labels import encode_labels
 from singerlearn.metrics.validation import check_both_kinds, check_embeddings
@@ -99,8 +100,9 @@ class Trials:
                 f"Z holds {len(Z)} embeddings but the trials pair {self._n_recordings} "
                 "recordings"
             )
-        first, second = self.pairs.T
-        return ((Z[first] - Z[second]) ** 2).sum(axis=1)
+        # A batch at a time: of all pairs, the differences would fill the memory.
+        batches = [self.pairs[rows].T for rows in gen_batches(len(self), 1024)]
+        return np.concatenate([np.square(Z[a] - Z[b]).sum(axis=1) for a, b in batches])
 
     def scores(self, Z):
         """Return how alike each pair is: the distance, negated."""
@@ -182,12 +184,19 @@ def check_gender(gender, labels, singer):
 
 
 def identities(recordings, n_recordings):
-    """Return a code a recording, the same for the same path, samples or fingerprint."""
+    """Return a code a recording, the same for the same path, samples or fingerprint.
+
+    What nothing is known of, None, is like no other.
+    """
     if len(recordings) != n_recordings:
         raise ValueError(
             f"recordings holds {len(recordings)} entries for {n_recordings} samples"
         )
-    return np.unique([_identity(r) for r in recordings], return_inverse=True)[1]
+    known = [
+        f"recording {i}" if r is None else _identity(r)
+        for i, r in enumerate(recordings)
+    ]
+    return np.unique(known, return_inverse=True)[1]
 
 
 def _identity(recording):

@@ -114,6 +114,12 @@ def test_normalized_recordings_have_one_level_and_no_offset(voices):
         assert_allclose(found / scale, expected / scale, atol=1e-3)
 
 
+def test_a_sample_alone_has_no_level_to_be_brought_to():
+    one = (np.array([0, 0.5], dtype=np.float32), 44100)
+    with pytest.raises(ValueError, match="recording 1: too short: 1 samples"):
+        HandcraftedFeatures(normalize=True).transform([(np.r_[0, 1, 0.0], 8000), one])
+
+
 # 10 ms, one window, just under and just over a clip.
 @pytest.mark.parametrize("n_samples", [220, 2048, 512 * 255 - 1, 512 * 255])
 def test_a_recording_under_a_clip_is_pooled_over_the_frames_it_has(n_samples, rng):
