@@ -32,17 +32,18 @@ What is compared, on the same recordings:
   learned from synthetic singers; and fine-tuned, trained further: among new singers as
   the library's network is, to name known ones on them alone.
 
-Embeddings of new singers are compared as they are (by the distance of standardised
-features, or the angle between mean embeddings), by the same set against what they score
-with the training singers' recordings (s-norm), whose names are not asked for, and by
-LDA and PLDA that learn from the training singers. Known singers are named by a network
-itself or, where there are but embeddings, by a classifier over those of their chunks.
+Embeddings of new singers are compared as they are (by the angle between means; those
+with hand-crafted features are standardised by the training singers' recordings), by the
+same set against what they score with those recordings (s-norm), whose names are not
+asked for, and by LDA and PLDA that learn from the training singers. Known singers are
+named by a network itself or, where there are but embeddings, by a classifier over those
+of their chunks.
 
 Fits are kept in --output: a run that is stopped goes on where it was, and other rows
-and more seeds add to what is there. The brackets hold Student's interval of the mean,
-of 95 %, over seeds, each being the mean of its folds; draws of one seed and another
-share singers, which makes it a little narrow. Where embeddings that are not trained
-name known singers nothing is drawn, and it is over other singers, by a bootstrap.
+and more seeds add to what is there. The brackets hold intervals of 95 %. Of embeddings
+they are over other singers, by a bootstrap: draws share singers, so that an interval
+over draws would be far too narrow. Of networks that name known singers they are
+Student's, of the mean over seeds.
 """
 
 import time
@@ -58,7 +59,8 @@ import singing_embedding
 from command_line import make_parser
 from frozen_embeddings import add_encoder, fingerprints, hear
 from readings import (
-    crossed_figures,
+    crossed,
+    figures_of,
     interval_over_singers,
     name_singers,
     similarities,
@@ -192,7 +194,8 @@ def unpack(fit):
 def judge_embedding(row, fit, train, test, voices):
     """Yield readings of an embedding, with crossed neighbours and equal error rate."""
     for reading, alike in similarities(row, *unpack(fit), voices.singers[train]):
-        yield {"read by": reading} | crossed_figures(alike, voices, test)
+        outcome = crossed(alike, voices.take(test))
+        yield {"read by": reading} | figures_of(outcome) | {"outcome": outcome}
 
 
 def judge_names(row, fit, train, test, voices):
@@ -217,7 +220,8 @@ def summarise(measured, figures):
         seeds = dict.fromkeys(m["seed"] for m in own)
         for what in figures:
             if "outcome" in own[0]:
-                line[what] = interval_over_singers([m["outcome"] for m in own], what)
+                outcomes = [m["outcome"] for m in own]
+                line[what] = str(interval_over_singers(outcomes, what))
                 continue
             line[what] = mean_and_interval(
                 [np.mean([m[what] for m in own if m["seed"] == s]) for s in seeds]

@@ -12,11 +12,25 @@ from singerlearn.backends import PLDA, CohortScorer
 from singerlearn.chunks import mean_of_each
 from singerlearn.metrics import (
     bootstrap_interval,
-    chunk_accuracy,
     equal_error_rate,
-    recording_accuracy,
 )
 
+
+def share(right, heard):
+    """Return how much is right of what was heard."""
+    if len(heard) == 0:
+        raise ValueError("nothing was heard")
+    return np.sum(right) / np.sum(heard)
+
+
+# Of what an outcome holds of a figure, but for the singers, who come last.
+METRICS = {
+    "crossed 1-NN": share,
+    "crossed EER": equal_error_rate,
+    "chunks": share,
+    "recordings": share,
+}
+SCALED = ("hand-crafted", "side-by-side")  # features of many sizes
 CLASSIFIERS = {
     "SVM": SVC(C=10.0),
     "LDA": LinearDiscriminantAnalysis(),
@@ -37,15 +51,15 @@ def similarities(row, known, new, singers):
 
 
 def as_they_come(row, known, new):
-    """Yield the readings that learn from nobody's name, as `similarities` does."""
-    if row in ("hand-crafted", "side-by-side"):
-        reading, scoring, place = "distance", "euclidean", scaler_on(row, known)
-    else:
-        reading, scoring, place = "angle", "cosine", mean_of_each
+    """Yield the readings that learn from nobody's name, as `similarities` does.
+
+    Features of many sizes are brought to those that they have in known recordings.
+    """
+    place = scaler_on(row, known) if row in SCALED else mean_of_each
     placed = place(new)
-    yield reading, -cdist(placed, placed, scoring)
-    scorer = CohortScorer(scoring).fit(place(known))
-    yield f"{reading}, s-norm", scorer.score_matrix(placed, placed)
+    yield "angle", -cdist(placed, placed, "cosine")
+    scorer = CohortScorer("cosine").fit(place(known))
+    yield "angle, s-norm", scorer.score_matrix(placed, placed)
 
 
 def scaler_on(row, known):
@@ -58,87 +72,83 @@ def scaler_of(row):
     return FunctionTransformer() if row == "voices" else StandardScaler()
 
 
-def crossed_figures(alike, voices, test):
-    """Return how well likeness tells singers, over crossed neighbours and pairs.
-
-    Parameters
-    ----------
-    alike : ndarray of shape (n_test, n_test)
-        The higher, the more alike.
-    voices : Collection
-    test : ndarray of shape (n_test,)
-    """
-    hits, _, is_target, scores = crossed(alike, voices.take(test))
-    return {
-        "crossed 1-NN": np.mean(hits),
-        "crossed EER": equal_error_rate(is_target, scores),
-    }
-
-
 def crossed(alike, voices):
-    """Compare recordings that share no song, or neither lyric nor melody.
+    """Return how likeness tells singers of recordings that share no song.
+
+    Nor lyric nor melody, where these are known. The most alike has the same singer or
+    not, which it cannot of a singer whose recordings all share a song; and pairs are of
+    one singer or of two.
 
     Parameters
     ----------
     alike : ndarray of shape (n_recordings, n_recordings)
+        The higher, the more alike.
     voices : Collection
 
     Returns
     -------
-    hits : ndarray of shape (n_recordings,), bool
-        Whether the most alike has the same singer. It cannot of a singer whose
-        recordings all share a song.
-    pairs : ndarray of shape (n_pairs, 2)
-    is_target : ndarray of shape (n_pairs,), bool
-        Whether both of a pair have one singer.
-    scores : ndarray of shape (n_pairs,)
+    dict
+        For `figures_of` and `interval_over_singers`.
     """
     singers = voices.singers
     shared = np.any([g[:, None] == g for g in voices.groupings], axis=0)
     nearest = np.where(shared, -np.inf, alike).argmax(axis=1)
     first, second = np.nonzero(np.triu(~shared))
-    return (
-        singers[nearest] == singers,
-        np.stack([first, second], axis=1),
-        singers[first] == singers[second],
-        alike[first, second],
-    )
+    pairs = singers[np.stack([first, second], axis=1)]
+    hits, is_target = singers[nearest] == singers, pairs[:, 0] == pairs[:, 1]
+    return {
+        "crossed 1-NN": (hits, np.ones(len(hits)), singers),
+        "crossed EER": (is_target, alike[first, second], pairs),
+    }
+
+
+def figures_of(outcome):
+    """Return the figures of an outcome, without intervals."""
+    return {what: METRICS[what](*arrays) for what, (*arrays, _) in outcome.items()}
 
 
 def name_singers(row, known, new, singers, sought):
     """Yield who names recordings by their embeddings, and how often rightly.
 
-    Under "outcome" stands who is sought and, by figure, of how much in each recording
-    the name is right, and of how much there is, (2, n_recordings).
+    Under "outcome" stands what `interval_over_singers` takes: of how much in each
+    recording the name is right, of how much there is, and who is sought.
     """
     for name, classifier in CLASSIFIERS.items():
         model = ClipClassifier(make_pipeline(scaler_of(row), classifier))
         model.fit(known, singers)
         chunks, named = model.predict_chunks(new), model.predict(new)
         right = [np.sum(own == who) for own, who in zip(chunks, sought, strict=True)]
-        yield {
-            "read by": name,
-            "chunks": chunk_accuracy(sought, chunks),
-            "recordings": recording_accuracy(sought, named),
-            "outcome": {
-                "singers": sought,
-                "chunks": np.stack([right, [len(own) for own in chunks]]),
-                "recordings": np.stack([named == sought, np.ones(len(sought))]),
-            },
+        outcome = {
+            "chunks": (right, [len(own) for own in chunks], sought),
+            "recordings": (named == sought, np.ones(len(sought)), sought),
         }
+        yield {"read by": name} | figures_of(outcome) | {"outcome": outcome}
 
 
-def interval_over_singers(outcomes, figure):
-    """Return the mean of folds with its interval over other singers, by a bootstrap."""
-    right, heard = np.hstack([own[figure] for own in outcomes])
-    singers = np.concatenate([own["singers"] for own in outcomes])
-    fold = np.repeat(np.arange(len(outcomes)), [len(o["singers"]) for o in outcomes])
+def interval_over_singers(outcomes, figure, n_resamples=1000):
+    """Return the mean of folds with its interval over other singers, by a bootstrap.
 
-    def mean_of_folds(right, heard, fold):
-        return np.mean(np.bincount(fold, right) / np.bincount(fold, heard))
+    Parameters
+    ----------
+    outcomes : list of dict
+        One a fold, or a draw: arrays by figure, of which the last says whose the entry
+        is, or the pair. A singer who is in several is so in every resample.
+    figure : str
+    n_resamples : int, default=1000
+    """
+    own = [outcome[figure] for outcome in outcomes]
+    *arrays, singers = map(np.concatenate, zip(*own, strict=True))
+    fold = np.repeat(np.arange(len(own)), [len(one[0]) for one in own])
 
-    return str(
-        bootstrap_interval(
-            mean_of_folds, right, heard, fold, groups=singers, random_state=0
-        )
+    def mean_of_folds(fold, *arrays):
+        each = [fold == i for i in range(len(own))]
+        return np.mean([METRICS[figure](*(a[one] for a in arrays)) for one in each])
+
+    return bootstrap_interval(
+        mean_of_folds,
+        fold,
+        *arrays,
+        groups=singers,
+        n_resamples=n_resamples,
+        random_state=0,
     )

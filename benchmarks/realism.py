@@ -28,7 +28,7 @@ import machine
 import numpy as np
 from frozen_embeddings import cepstral_statistics, fit_on_synthetic_singers
 from past_the_paper import sides
-from readings import as_they_come, crossed_figures
+from readings import as_they_come, crossed, figures_of
 from runs import Runs, markdown, mean_and_interval
 
 from singerlearn.chunks import by_recording
@@ -122,7 +122,7 @@ def judge(fit, number, voices):
     """Return both figures of a collection."""
     chunks = by_recording(fit[f"data{number}"], fit[f"n{number}"])
     _, alike = next(as_they_come("synthetic-lda", chunks, chunks))
-    return crossed_figures(alike, voices, np.arange(len(chunks)))
+    return figures_of(crossed(alike, voices))
 
 
 def main():

@@ -4,14 +4,14 @@ r"""Voices that nothing was trained on, and which embedding knows them as it com
     python benchmarks/strangers.py --data folder --root <folder with a metadata.csv>
 
 No singer of the collection is learnt from. The nearest neighbour names the singer, and
-pairs are judged, among recordings that share no song ("crossed"): of hand-crafted
-clips, alone and side by side with the encoder, by the distance of their means,
-standardised over the collection; of all others by the angle between their means; and
-by the same, set against what the two score with all of the collection (s-norm), their
-own singer included, since nobody's name is known. The songs are told by the table's
-column ``song``, or by the files' names. Brackets hold the 95 % interval over other
-singers of the same kind, by a bootstrap of those there are; of fewer than ten it is a
-rough guide. The rows are those of ``past_the_paper.py`` that need no training.
+pairs are judged, among recordings that share no song ("crossed"): by the angle between
+means, those of hand-crafted clips, alone or side by side with the encoder, standardised
+over the collection; and by the same, set against what the two score with all of the
+collection (s-norm), their own singer included, since nobody's name is known. The songs
+are told by the table's column ``song``, or by the files' names. Brackets hold the 95 %
+interval over other singers of the same kind, by a bootstrap of those there are; of
+fewer than ten it is a rough guide. The rows are those of ``past_the_paper.py`` that
+need no training.
 """
 
 from functools import partial
@@ -22,10 +22,8 @@ import numpy as np
 from command_line import make_parser
 from frozen_embeddings import add_encoder, fingerprints, hear
 from past_the_paper import FROZEN
-from readings import as_they_come, crossed
+from readings import as_they_come, crossed, interval_over_singers
 from runs import Runs, markdown
-
-from singerlearn.metrics import bootstrap_interval, equal_error_rate
 
 DEFAULT = ("hand-crafted", "synthetic-lda", "encoder", "side-by-side", "voices")
 
@@ -38,13 +36,9 @@ def embed(row, heard):
 
 def judge(alike, voices, n_resamples=1000):
     """Return both figures with their intervals, for the table."""
-    hits, pairs, is_target, scores = crossed(alike, voices)
-    of = partial(bootstrap_interval, n_resamples=n_resamples, random_state=0)
+    outcome = crossed(alike, voices)
     return {
-        "crossed 1-NN": of(np.mean, hits, groups=voices.singers),
-        "crossed EER": of(
-            equal_error_rate, is_target, scores, groups=voices.singers[pairs]
-        ),
+        what: interval_over_singers([outcome], what, n_resamples) for what in outcome
     }
 
 

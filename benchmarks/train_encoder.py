@@ -36,12 +36,11 @@ import past_the_paper
 import singing_embedding
 from frozen_embeddings import ask, hear, sing
 from readings import (
-    crossed_figures,
+    crossed,
     interval_over_singers,
     name_singers,
     similarities,
 )
-from runs import mean_and_interval
 from sklearn.preprocessing import Normalizer
 
 from singerlearn import SingerEmbedder
@@ -56,10 +55,12 @@ from singerlearn.voices import learn_space
 
 N_NEW, N_SPACE = 40, 500  # singers to measure by, and to learn the space from
 N_SONGS = 6  # of each of those
-NEW_SINGERS = "8 new singers of RAVDESS song, six draws, mean and 95 % interval"
+NEW_SINGERS = (
+    "8 new singers of RAVDESS song, mean of six draws and 95 % interval over singers"
+)
 KNOWN_SINGERS = (
     "23 known singers of RAVDESS song in other songs, by LDA with shrunken "
-    "covariances, mean of two directions and 95 % interval"
+    "covariances, mean of two directions and 95 % interval over singers"
 )
 # What is measured on RAVDESS song, by what the card calls it; for comparison, features
 # that nobody trained, and an encoder of real speech where it is installed.
@@ -74,9 +75,7 @@ TRAINING = (  # parameters that the card tells beside those of the network
 )  # fmt: skip
 READINGS = {
     "angle": "as it comes",
-    "distance": "as it comes",
     "angle, s-norm": "s-norm by the other 15",
-    "distance, s-norm": "s-norm by the other 15",
     "LDA": "LDA fitted on the other 15",
     "PLDA": "PLDA fitted on the other 15",
 }
@@ -167,8 +166,8 @@ def judge_ravdess(encoder, voices, device):
         features = heard(past_the_paper.FROZEN[row])
         own = [[features[i] for i in side] for side in (train, test)]
         for reading, alike in similarities(row, *own, voices.singers[train]):
-            figures = crossed_figures(alike, voices, test)
-            new.setdefault(f"{name}, {READINGS[reading]}", []).append(figures)
+            outcome = crossed(alike, voices.take(test))
+            new.setdefault(f"{name}, {READINGS[reading]}", []).append(outcome)
     for row, name in KNOWN_ROWS.items():
         features = heard(past_the_paper.FROZEN[row])
         for _, train, test in past_the_paper.sides("known-singers", voices, 0):
@@ -177,16 +176,12 @@ def judge_ravdess(encoder, voices, device):
             for figures in name_singers(row, *own, *labels):
                 if figures["read by"] == "LDA, shrunken":
                     known.setdefault(name, []).append(figures["outcome"])
-    of_drawn, of_known = past_the_paper.TABLES.values()
     return {
-        NEW_SINGERS: {
-            name: {what: mean_and_interval([m[what] for m in own]) for what in of_drawn}
-            for name, own in new.items()
-        },
-        KNOWN_SINGERS: {
-            name: {what: interval_over_singers(own, what) for what in of_known}
-            for name, own in known.items()
-        },
+        table: {
+            name: {what: str(interval_over_singers(own, what)) for what in own[0]}
+            for name, own in outcomes.items()
+        }
+        for table, outcomes in ((NEW_SINGERS, new), (KNOWN_SINGERS, known))
     }
 
 
