@@ -14,8 +14,13 @@ if worker := os.environ.get("PYTEST_XDIST_WORKER"):
 import matplotlib
 import numpy as np
 import pytest
+from hypothesis import settings
 
 matplotlib.use("Agg")
+
+# On a loaded machine an example may take its time; and what fails once fails again.
+settings.register_profile("suite", deadline=None, derandomize=True)
+settings.load_profile("suite")
 
 # The folders have a conftest each: looked through for doctests, they clash by name.
 collect_ignore_glob = ["*conftest.py"]

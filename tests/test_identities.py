@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
+from joblib import Parallel
 from numpy.testing import assert_array_equal
+from skorch.callbacks import Callback
 
 from singerlearn import CQTChunker, SingerEmbedder, SingerNetClassifier
 from singerlearn.augmentation import AUGMENTATIONS
@@ -104,6 +106,44 @@ def test_processes_sing_the_same(chunked, singers, tiny):
         for n_jobs in (None, 2)
     )
     assert_array_equal(alone.predict_proba(chunked), together.predict_proba(chunked))
+
+
+class Heard(Callback):
+    """Keeps the targets of every batch that is trained on."""
+
+    def __init__(self):
+        self.targets = []
+
+    def __deepcopy__(self, memo):  # `fit` copies callbacks
+        return self
+
+    def on_batch_begin(self, net, batch, training=False, **kwargs):
+        if training:
+            self.targets.append(batch[1].numpy())
+
+
+def test_share_and_processes_are_those_asked_for(chunked, singers, tiny, monkeypatch):
+    heard, jobs = Heard(), []
+
+    def alone(n_jobs, **options):
+        jobs.append(n_jobs)
+        return Parallel(None, **options)
+
+    monkeypatch.setattr("singerlearn.batches.Parallel", alone)
+    options = tiny | dict(max_epochs=1, filters=(4, 8), chunks_per_recording=1)
+    options |= dict(synthetic_singers=3, synthetic_share=0.25, callbacks=[heard])
+    SingerNetClassifier(**options, n_jobs=3).fit(chunked, singers.singers)
+    targets = np.concatenate(heard.targets)
+    assert ((targets < 4).sum(), (targets >= 4).sum(), jobs) == (12, 4, [3])
+
+
+def test_a_batch_has_the_chunks_per_singer_asked_for(chunked, singers, tiny):
+    heard = Heard()
+    options = tiny | dict(max_epochs=1, filters=(4, 8), batch_size=8)
+    options |= dict(chunks_per_singer=2, callbacks=[heard])
+    SingerEmbedder(4, **options).fit(chunked, singers.singers)
+    for targets in heard.targets:
+        assert set(np.unique(targets, return_counts=True)[1]) == {2}
 
 
 def test_the_papers_regime_has_the_singers_it_is_given():

@@ -100,6 +100,26 @@ def test_the_null_permutes_singers_within_songs(rng):
     assert report.singer.p_values[0] == pytest.approx(reached, abs=0.05)
 
 
+@pytest.mark.parametrize("what", ["singer", "song"])
+@pytest.mark.parametrize("crossed", [False, True])
+def test_each_null_keeps_the_other_effect(rng, what, crossed):
+    Z, singers, songs = embed(rng, 1, 0.5, n_singers=3, n_songs=3)
+    kept = songs if what == "singer" else singers
+    accuracies = []
+    for columns in itertools.product(itertools.permutations(range(3)), repeat=3):
+        y = np.empty(9, dtype=int)
+        for group, labels in enumerate(columns):
+            y[kept == group] = labels
+        groups = kept if crossed else None
+        accuracies.append(leave_one_out_knn(Z, y, n_neighbors=1, exclude_groups=groups))
+    report = song_effect_report(
+        Z, singers, songs, n_neighbors=[1], n_permutations=1000, random_state=0
+    )
+    null = getattr(report, what + crossed * "_crossed").null[:, 0]
+    assert set(null) <= set(accuracies)
+    assert null.mean() == pytest.approx(np.mean(accuracies), abs=0.015)
+
+
 def test_crossed_neighbours_may_have_to_differ_in_more_than_the_song(rng):
     Z, singers, songs = embed(rng, 1, 1, n_songs=6)
     lyrics, melodies = songs % 2, songs // 2

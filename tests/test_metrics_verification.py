@@ -47,6 +47,13 @@ def test_min_dcf_tries_every_threshold(drawn, prior, c_miss):
     assert cost == pytest.approx(expected) and 0 <= cost <= 1 + 1e-12
 
 
+def test_both_costs_count():
+    is_target, scores = [1, 1, 1, 0, 0, 0], [3, 2, 0, 2.5, 1, -1]
+    cost = min_dcf(is_target, scores, p_target=0.5, c_false_alarm=4.0)
+    assert cost == pytest.approx(min_dcf(is_target, scores, p_target=0.5, c_miss=0.25))
+    assert cost != min_dcf(is_target, scores, p_target=0.5)
+
+
 @settings(max_examples=80, deadline=None)
 @given(trials())
 def test_equal_error_rate_is_where_the_roc_crosses_the_diagonal(drawn):

@@ -1,5 +1,7 @@
 """The networks after the paper, as the estimators build, train and ask them."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -127,3 +129,17 @@ def test_a_network_that_cannot_be_built_says_why(
     model = clone(estimator).set_params(**small | parameters)
     with pytest.raises(ValueError, match=message):
         model.fit(*voices)
+
+
+@pytest.mark.parametrize(
+    "own", [{"block": "vanilla"}, {"block": "resnet"}, {"cardinality": 2}]
+)
+@pytest.mark.parametrize("build", [SingerNetClassifier, partial(SingerEmbedder, 2)])
+def test_the_network_is_built_as_asked(recordings, tiny, own, build):
+    own = own | {"dropout": 0.25}
+    model = build(**tiny | own | {"max_epochs": 1}).fit(2 * recordings, 2 * [0, 1, 0])
+    expected = SingerNet(
+        4, 8, 2, filters=(8, 16), dense=(32,), aggregation="average", **own
+    )
+    # Kinds of layers, groups of channels and the share that is dropped.
+    assert repr(model.net_.module_) == repr(expected)

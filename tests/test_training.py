@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from singerlearn import MelChunker, SingerEmbedder, SingerNetClassifier
+from singerlearn.training import PAPER
 
 
 class Backend(list):
@@ -13,6 +14,19 @@ class Backend(list):
     def compile(self, graph, inputs):
         self.append(graph)
         return graph.forward
+
+
+def test_the_papers_regime_is_told_whole():
+    shared = dict(
+        block="resnext", cardinality=4, downsampling="max-pool", n_cepstra=None,
+        aggregation="attention", head_norm=False, dense=(1024, 1024, 1024), dropout=0.1,
+        lr=1e-4, lr_schedule=None, weight_decay=1e-6, max_epochs=100_000,
+        chunks_per_recording=None, augment=False, stretches=(), synthetic_singers=0,
+        precision="float32", early_stopping=True, check_every=50, min_improvement=0.005,
+    )  # fmt: skip
+    for kind in (SingerNetClassifier, SingerEmbedder):
+        assert shared.items() <= kind.paper().get_params().items()
+    assert PAPER.keys() == {*shared, "batch_size"}  # nothing added without its check
 
 
 class Counting:

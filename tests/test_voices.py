@@ -1,11 +1,13 @@
 """Features of voices: what stands side by side, and in which space."""
 
+import pickle
 from shutil import copy, copytree
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.spatial.distance import pdist
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -55,6 +57,19 @@ def test_clips_and_embeddings_stand_side_by_side(encoder, singers):
     assert len(names) == features[0].shape[1]
     assert names[[0, 31]].tolist() == ["mfcc00_mean", "flux_std"]
     assert names[32:].tolist() == [f"singerembedder{i}" for i in range(3)]
+
+
+def test_lists_stay_lists_and_threads_and_pickles_change_nothing(encoder, rng):
+    X = [0.1 * rng.randn(n) for n in (30_000, 160_000, 50_000)]
+    voices = VoiceFeatures(encoder, device="cpu", precision="float32")
+    expected = voices.transform(X)
+    with config_context(transform_output="pandas"):
+        as_table = voices.transform(X)
+    assert isinstance(as_table, list)
+    threaded = clone(voices).set_params(n_jobs=2).transform(X)
+    for other in (as_table, threaded, pickle.loads(pickle.dumps(voices)).transform(X)):
+        for a, b in zip(other, expected, strict=True):
+            assert_array_equal(a, b)
 
 
 def test_features_come_in_the_precision_that_is_asked_for(encoder, singers):

@@ -84,6 +84,10 @@ def test_songs_decide_who_is_paired(voices, small, monkeypatch):
     drawn.clear()
     SingerEmbedder(partners_from="chunks", **small).fit(X, y)
     assert {abs(i - j) for i, j in drawn} == {0, 1, 2, 3}
+    drawn.clear()
+    songs = np.tile([7, 7, 9, 9], 6)
+    SingerEmbedder(partners_from="chunks", **small).fit(X, y, songs=songs)
+    assert {(i % 4 < 2, j % 4 < 2) for i, j in drawn} == {(True, False), (False, True)}
 
 
 def test_one_seed_gives_one_model_bit_for_bit(voices, small):
@@ -190,6 +194,36 @@ def test_groups_stay_on_one_side_of_the_inner_split(voices, small):
 
 
 # -------------------------------------------------------------------- regimes
+
+
+class Press(Callback):
+    """Keeps the weights after every epoch, and interrupts the fourth."""
+
+    def __init__(self):
+        self.seen = []
+
+    def __deepcopy__(self, memo):  # `fit` copies callbacks
+        return self
+
+    def on_batch_begin(self, net, training=False, **kwargs):
+        if training and len(net.history) == 4:
+            raise KeyboardInterrupt
+
+    def on_epoch_end(self, net, **kwargs):
+        self.seen.append([p.detach().clone() for p in net.module_.parameters()])
+
+
+@pytest.mark.parametrize("kind", [SingerNetClassifier, SingerEmbedder])
+def test_ctrl_c_keeps_the_best_with_early_stopping(voices, small, kind):
+    del small["n_components"]
+    press = Press()
+    small |= dict(max_epochs=6, early_stopping=True, min_improvement=0.99)
+    model = kind(**small, callbacks=[press])
+    with pytest.warns(UserWarning, match="interrupted after 3 of 6"):
+        model.fit(*voices[:2])
+    # No later loss is a hundredth of the first, so that epoch is the best.
+    own = list(model.net_.module_.parameters())
+    assert [all(map(torch.equal, own, s)) for s in press.seen] == [True, False, False]
 
 
 def test_what_it_shares_with_the_classifier_has_the_same_defaults():

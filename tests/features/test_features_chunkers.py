@@ -53,6 +53,16 @@ def test_chunks_carry_the_spectrogram_and_how_it_was_made(
     assert chunks.front_end["spectrogram"] == chunker.get_feature_names_out()[0][:3]
 
 
+def test_recordings_are_brought_to_the_chunkers_rate(voices):
+    chunker = MelChunker(sampling_rate=16000, n_mels=40)
+    (chunks,) = chunker.transform([(voices[1], 22050)])
+    y = librosa.resample(voices[1], orig_sr=22050, target_sr=16000)
+    power = librosa.feature.melspectrogram(y=y, sr=16000, n_mels=40)
+    expected = librosa.power_to_db(power, ref=np.max, top_db=60) + 60
+    n_frames = chunks.spectrogram.shape[1]
+    assert_allclose(chunks.spectrogram, expected[:, :n_frames], atol=0.01)
+
+
 def test_band_names():
     assert MelChunker().get_feature_names_out()[[0, 95]].tolist() == ["mel00", "mel95"]
     assert CQTChunker(n_bins=2).get_feature_names_out().tolist() == ["cqt00", "cqt01"]

@@ -91,6 +91,19 @@ def test_clips_pool_the_frames_of_each_chunk(voices):
         assert_allclose(clip, expected, rtol=1e-12)
 
 
+def test_clips_follow_all_their_parameters(voices):
+    how = {"n_fft": 1024, "hop_length": 300, "n_mfcc": 20}
+    features = HandcraftedFeatures(
+        sampling_rate=16000, clip_frames=64, hop_frames=16, **how
+    )
+    (clips,) = features.transform([voices[1]])
+    frames = librosa_frames(voices[1], sr=16000, **how)
+    for i in (0, 5):
+        window = frames[:, 16 * i : 16 * i + 64]
+        expected = np.r_[window.mean(axis=1), window.std(axis=1)]
+        assert_allclose(clips[i], expected, rtol=1e-3, atol=1e-3)
+
+
 def test_without_chroma_the_other_features_are_the_same(voices):
     whole, without = HandcraftedFeatures(), HandcraftedFeatures(chroma=False)
     names = whole.get_feature_names_out().astype(str)

@@ -96,6 +96,42 @@ def test_a_singer_has_songs_of_their_own():
     assert [CROWD.singer(i).gender for i in range(3)] == ["female", "male", "female"]
 
 
+def test_takes_go_through_the_songs_in_turn(monkeypatch):
+    crowd = SyntheticSingers(4, n_songs=3, n_frames=8)
+    song, asked = SyntheticSingers.song, []
+
+    def spy(self, *key):
+        asked.append(key)
+        return song(self, *key)
+
+    monkeypatch.setattr(SyntheticSingers, "song", spy)
+    for take in (0, 1, 2, 3, 100):
+        crowd.render(2, take)
+    crowd.record(2, 5)
+    assert asked == [(2, 0), (2, 1), (2, 2), (2, 0), (2, 1), (2, 2)]
+
+
+def alike(a, b):
+    return all(
+        np.array_equal(getattr(a, field.name), getattr(b, field.name))
+        for field in fields(a)
+    )
+
+
+def test_effects_are_the_crowds():
+    effects = dict.fromkeys(
+        ("singer_effect", "song_effect", "mood_effect", "channel_effect"), 0
+    )
+    none = SyntheticSingers(4, spoken=0.0, **effects)
+    assert alike(none.singer(0), none.singer(2))
+    assert none.song(0, 0).register == none.song(0, 0).key_held == 0
+    voice, _, channel, _ = none._perform(0, 0, 1.0)
+    assert alike(voice, none.singer(0)) and not channel.eq.any()
+    moody, _, still, _ = replace(none, mood_effect=1.0)._perform(0, 0, 1.0)
+    assert not alike(moody, none.singer(0)) and not still.eq.any()
+    assert replace(none, channel_effect=1.0)._perform(0, 0, 1.0)[2].eq.all()
+
+
 @pytest.mark.parametrize("spoken, expected", [(0.0, 0), (1.0, 12)])
 def test_some_songs_are_spoken(spoken, expected):
     crowd = replace(CROWD, spoken=spoken)
