@@ -28,6 +28,7 @@ import collection
 import machine
 import numpy as np
 from command_line import make_parser
+from frozen_embeddings import fingerprints
 from past_the_paper import NETWORK
 from runs import Runs, markdown, mean_and_interval
 
@@ -35,6 +36,7 @@ from singerlearn import MelChunker, SingerNetClassifier
 from singerlearn.audio import load
 from singerlearn.chunks import mean_of_each
 from singerlearn.metrics import chunk_accuracy, recording_accuracy
+from singerlearn.pretrained import ENCODERS, SHIPPED
 from singerlearn.synthesis import draw_channel
 from singerlearn.synthesis.waveform import transmit
 
@@ -107,7 +109,10 @@ def main():
     kind = "development" if arguments.development else "crossed"
     folds = list(collection.crossed_directions(voices, kind))
     settings = {name: getattr(arguments, name) for name in ("network", "epochs")}
-    runs = Runs(arguments.output, settings | {"quarters": kind} | voices.identity)
+    settings |= {"quarters": kind}
+    if arguments.network == "pretrained":
+        settings["encoder"] = fingerprints(ENCODERS[SHIPPED])
+    runs = Runs(arguments.output, settings | voices.identity)
     print(machine.describe(), voices, sep="\n")
 
     @cache

@@ -99,13 +99,12 @@ class Runs:
         prefix : str, default=""
             Of the files' names: ``table.md``, ``.json`` and ``.csv``, ``fits.csv``.
         """
-        start = self.starts[-1]
-        about = f"{caption}\n\n`{start['command']}`\n\n{start['machine']}"
+        told = [f"`{start['command']}`\n\n{start['machine']}" for start in self.starts]
+        about = "\n\n".join([caption, *told])
         path = self.folder / f"{prefix}table"
         path.with_suffix(".md").write_text(f"{markdown(table)}\n\n{about}\n")
-        path.with_suffix(".json").write_text(
-            json.dumps({"table": table, "fits": fits, "about": start}, indent=1) + "\n"
-        )
+        whole = {"table": table, "fits": fits, "starts": self.starts}
+        path.with_suffix(".json").write_text(json.dumps(whole, indent=1) + "\n")
         for name, rows in (("table", table), ("fits", fits)):
             path = self.folder / f"{prefix}{name}.csv"
             with path.open("w", newline="") as file:

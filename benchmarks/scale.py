@@ -10,7 +10,7 @@ two rows: 1 is in proportion.
 
 From there to DAMP's 34,620 recordings is arithmetic: bytes in proportion to frames, at
 --minutes a recording, and time in proportion to chunks, at the rate that the library's
-default network is measured to have here.
+default network is measured to have here, among synthetic singers as is the default.
 
 Writes scale.md and scale.json, damp.md and damp.json, and scale.png.
 """
@@ -67,8 +67,13 @@ def growth(rows, column):
 
 
 def rates(device, n_chunks):
-    """Return chunks per second of the default network: a fit's epoch, and dense."""
+    """Return chunks per second of the default network: a fit's epoch, and dense.
+
+    Those of the recordings are counted. Synthetic singers sing as many in a fit, as is
+    the default where it is known how the spectrograms were made.
+    """
     chunks, y = synthetic(2, 256 + 51 * (n_chunks // 2 - 1))
+    chunks = [Chunks(c.spectrogram, front_end=MelChunker().front_end) for c in chunks]
     model = SingerNetClassifier(
         chunks_per_recording=None,
         max_epochs=3,

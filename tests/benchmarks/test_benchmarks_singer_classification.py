@@ -104,7 +104,7 @@ def test_the_table_says_what_was_measured(table_1, refused, tmp_path, monkeypatc
     assert [fit["fold"] for fit in fits if fit["row"] == "svm"] == ["fold1", "fold2"]
     mean = np.mean([float(fit["test chunks"]) for fit in fits if fit["row"] == "svm"])
     assert svm["test, chunks"].startswith(f"{mean:.3f} ± ")
-    about = json.loads((output / "table.json").read_text())["about"]
+    about = json.loads((output / "table.json").read_text())["starts"][-1]
     assert f"--output '{output}'" in about["command"] and "torch" in about["machine"]
     assert about["command"] in (output / "table.md").read_text()
     for picture in ("figure3.png", "table.png"):
@@ -114,6 +114,8 @@ def test_the_table_says_what_was_measured(table_1, refused, tmp_path, monkeypatc
     monkeypatch.setattr(singer_classification, "evaluate", pytest.fail)
     table_1(*options, "--rows", "svm")
     assert read(output / "table.csv") == [svm]
+    told = (output / "table.md").read_text()  # of every start whose fits may be there
+    assert told.count("`python ") == 2 and about["command"] in told
     assert "other settings" in refused(*options, "--regime", "paper")
 
 
