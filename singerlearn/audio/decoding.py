@@ -2,6 +2,7 @@
 
 import os
 import re
+from functools import partial
 
 import numpy as np
 import soundfile as sf
@@ -76,16 +77,17 @@ def _soundfile_blocks(path):
         # encode; and only who has the file can tell what is left of it.
         with (
             open(path, "rb", buffering=0) as raw,
-            _StreamedFile(raw.fileno(), closefd=False) as file,
+            # On Windows libraries need not share the numbers of open files.
+            _StreamedFile(
+                raw if os.name == "nt" else raw.fileno(), closefd=False
+            ) as file,
         ):
             rate, announced = file.samplerate, _announced_frames(file)
             # libsndfile takes twice as long to scale 16 bits of a WAV as to read them.
             dtype = "int16" if file.subtype == "PCM_16" else "float32"
-            # Asked for more than it believes to be there, it would read it and drop it.
-            while n := min(_BLOCK, file.frames - decoded):
-                block = file.read(n, dtype=dtype, always_2d=True)
-                if len(block) == 0:
-                    break
+            # Asked for more than it takes to be there, it would read it and drop it.
+            read = partial(file.read, dtype=dtype, always_2d=True)
+            while len(block := read(min(_BLOCK, file.frames - decoded))):
                 decoded += len(block)
                 yield block.T if dtype == "float32" else block.T * _PCM_16, rate
             if file.format in ("MP3", "OGG"):
