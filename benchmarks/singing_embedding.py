@@ -171,7 +171,7 @@ def build(row, seed, arguments):
         if arguments.filters:
             common["filters"] = arguments.filters
         if row == "untrained":
-            # Batch norm hears the recordings; the weights stay as they were drawn.
+            # Batch norm hears a chunk of each recording; the weights stay as drawn.
             still = dict(lr=1e-12, lr_schedule=None, max_epochs=1)
             return SingerEmbedder(
                 loss="margin-softmax", chunks_per_recording=1, **still, **common
