@@ -43,7 +43,8 @@ Fits are kept in --output: a run that is stopped goes on where it was, and other
 and more seeds add to what is there. The brackets hold intervals of 95 %. Of embeddings
 they are over other singers, by a bootstrap: draws share singers, so that an interval
 over draws would be far too narrow. Of networks that name known singers they are
-Student's, of the mean over seeds.
+Student's, of the mean over seeds. --against a row of embeddings tells how far others
+lie beyond it by the same reading, which is surer than two intervals beside each other.
 """
 
 import time
@@ -212,20 +213,31 @@ def judge_names(row, fit, train, test, voices):
     )
 
 
-def summarise(measured, figures):
+def summarise(measured, figures, against=None):
     """Yield a line for each row and reading: means with intervals, steps, seconds."""
+    outcomes = {}
+    for fit in measured:
+        if "outcome" in fit:
+            outcomes.setdefault((fit["row"], fit["read by"]), []).append(fit["outcome"])
     for row, reading in dict.fromkeys((m["row"], m["read by"]) for m in measured):
         own = [m for m in measured if (m["row"], m["read by"]) == (row, reading)]
         line = {"row": row, "read by": reading, "fits": len(own)}
         seeds = dict.fromkeys(m["seed"] for m in own)
         for what in figures:
-            if "outcome" in own[0]:
-                outcomes = [m["outcome"] for m in own]
-                line[what] = str(interval_over_singers(outcomes, what))
+            if here := outcomes.get((row, reading)):
+                line[what] = str(interval_over_singers(here, what))
                 continue
             line[what] = mean_and_interval(
                 [np.mean([m[what] for m in own if m["seed"] == s]) for s in seeds]
             )
+        for what in figures if against else ():
+            line[f"{what}, beyond {against}"] = ""
+            others = outcomes.get((against, reading))
+            if here and others and row != against:
+                beyond = interval_over_singers(here, what, others=others)
+                line[f"{what}, beyond {against}"] = "{:+.3f} [{:+.3f}, {:+.3f}]".format(
+                    *beyond
+                )
         effort = {w: f"{np.mean([m[w] for m in own]):.0f}" for w in EFFORT}
         yield line | effort
 
@@ -248,6 +260,9 @@ def parse():
         "--steps", type=collection.positive, default=1000, help="of 32 chunks"
     )
     parser.add_argument("--development", action="store_true")
+    parser.add_argument(
+        "--against", metavar="ROW", help="a row to subtract, singer by singer"
+    )
     add_encoder(parser)
     return parser.parse_args()
 
@@ -289,7 +304,7 @@ def main():
                     measured.append(fit | judged)
         if not measured:
             continue
-        table = list(summarise(measured, figures))
+        table = list(summarise(measured, figures, arguments.against))
         print(f"\n{wanted}\n", markdown(table), sep="\n")
         caption = f"{wanted}: {voices}, {arguments.steps} steps of 32 chunks."
         for fit in measured:

@@ -23,7 +23,7 @@ def share(right, heard):
     return np.sum(right) / np.sum(heard)
 
 
-# Of what an outcome holds of a figure, but for the singers, who come last.
+# Of the two arrays that an outcome holds of a figure, before those who sing.
 METRICS = {
     "crossed 1-NN": share,
     "crossed EER": equal_error_rate,
@@ -125,7 +125,7 @@ def name_singers(row, known, new, singers, sought):
         yield {"read by": name} | figures_of(outcome) | {"outcome": outcome}
 
 
-def interval_over_singers(outcomes, figure, n_resamples=1000):
+def interval_over_singers(outcomes, figure, n_resamples=1000, others=None):
     """Return the mean of folds with its interval over other singers, by a bootstrap.
 
     Parameters
@@ -135,14 +135,23 @@ def interval_over_singers(outcomes, figure, n_resamples=1000):
         is, or the pair. A singer who is in several is so in every resample.
     figure : str
     n_resamples : int, default=1000
+    others : list of dict, default=None
+        What else is measured on the same entries, to be subtracted.
     """
     own = [outcome[figure] for outcome in outcomes]
     *arrays, singers = map(np.concatenate, zip(*own, strict=True))
     fold = np.repeat(np.arange(len(own)), [len(one[0]) for one in own])
+    if others is not None:
+        subtracted = [outcome[figure][:-1] for outcome in others]
+        arrays += map(np.concatenate, zip(*subtracted, strict=True))
 
     def mean_of_folds(fold, *arrays):
         each = [fold == i for i in range(len(own))]
-        return np.mean([METRICS[figure](*(a[one] for a in arrays)) for one in each])
+        first, *second = (
+            np.mean([METRICS[figure](*(a[one] for a in two)) for one in each])
+            for two in zip(arrays[::2], arrays[1::2], strict=True)
+        )
+        return first - sum(second)
 
     return bootstrap_interval(
         mean_of_folds,

@@ -121,6 +121,10 @@ def test_known_singers_are_named_with_an_interval_over_singers(rng):
             mean = (first[figure] + second[figure]) / 2
             estimate, low, high = interval_over_singers(outcomes, figure)
             assert estimate == pytest.approx(mean) and low < mean < high
+            none = interval_over_singers(outcomes, figure, others=outcomes)
+            assert none == (0, 0, 0)
+            apart, *_ = interval_over_singers(outcomes[:1], figure, others=outcomes[1:])
+            assert apart == pytest.approx(first[figure] - second[figure])
         right = sum(o["recordings"][0].sum() for o in outcomes)
         assert right == 48 * (first["recordings"] + second["recordings"]) / 2
 
