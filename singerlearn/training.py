@@ -266,6 +266,7 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
             net.module_.compiled = self.compile
             with naming_the_batch_that_fits(net, train, self._batch_unit):
                 run(net, train, valid if len(validation) else None)
+        net.optimizer_.state.clear()  # Adam's moments, twice as large as the weights
         net.module_.compiled = False  # not compiled anew for one chunk
         # The losses say nothing of the weights after the last step.
         with torch.inference_mode():
