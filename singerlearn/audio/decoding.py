@@ -155,8 +155,9 @@ def _pyav_blocks(path):
 
 
 def _undecodable(error):
+    reason = getattr(error, "error_string", error)  # of soundfile's, without the file
     return ValueError(
-        f"cannot be decoded ({error}); it is damaged, cut off, or no audio file"
+        f"cannot be decoded ({reason}); it is damaged, cut off, or no audio file"
     )
 
 
