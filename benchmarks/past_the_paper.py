@@ -264,7 +264,10 @@ def parse():
         "--against", metavar="ROW", help="a row to subtract, singer by singer"
     )
     add_encoder(parser)
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.against not in (None, *arguments.rows):
+        parser.error(f"--against {arguments.against} is none of the --rows asked for")
+    return arguments
 
 
 def main():

@@ -75,9 +75,9 @@ def scaler_of(row):
 def crossed(alike, voices):
     """Return how likeness tells singers of recordings that share no song.
 
-    Nor lyric nor melody, where these are known. The most alike has the same singer or
-    not, which it cannot of a singer whose recordings all share a song; and pairs are of
-    one singer or of two.
+    Neither lyric nor melody, where these are known. The most alike has the same singer
+    or not, which it cannot of a singer whose recordings all share a song; and pairs are
+    of one singer or of two.
 
     Parameters
     ----------

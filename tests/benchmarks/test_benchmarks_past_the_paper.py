@@ -14,8 +14,14 @@ from sklearn.datasets import make_blobs
 from sklearn.preprocessing import normalize
 from written import read
 
-from singerlearn import CohortScorer, SingerEmbedder
-from singerlearn.metrics import equal_error_rate, leave_one_out_predict, make_trials
+from singerlearn import PLDA, ClipClassifier, CohortScorer, SingerEmbedder
+from singerlearn.metrics import (
+    chunk_accuracy,
+    equal_error_rate,
+    leave_one_out_predict,
+    make_trials,
+    recording_accuracy,
+)
 from singerlearn.pretrained import SHIPPED, read_card
 from singerlearn.synthesis import SyntheticSingers
 
@@ -115,6 +121,10 @@ def test_known_singers_are_named_with_an_interval_over_singers(rng):
     judged = [
         list(name_singers("voices", known, X, singers, singers)) for X in (new, other)
     ]
+    model = ClipClassifier(PLDA()).fit(known, singers)
+    by_plda = next(of for of in judged[0] if of["read by"] == "PLDA")
+    assert by_plda["chunks"] == chunk_accuracy(singers, model.predict_chunks(new))
+    assert by_plda["recordings"] == recording_accuracy(singers, model.predict(new))
     for first, second in zip(*judged, strict=True):
         outcomes = first["outcome"], second["outcome"]
         for figure in ("chunks", "recordings"):
@@ -153,6 +163,7 @@ def test_one_command_prints_the_table_and_goes_on(table, tmp_path):
     ("options", "message"),
     [
         (("--encoder", "nowhere"), "no pretrained network 'nowhere'"),
+        (("--against", "resembylzer"), "--against resembylzer is none of the --rows"),
         (("--output", "/dev/null/x"), "--output /dev/null/x: "),
     ],
 )
