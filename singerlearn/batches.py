@@ -217,6 +217,35 @@ class ChunkDataset(Dataset):
             chunks = stretch_bands(chunks, take(self.stretches, recording))
         return chunks, targets
 
+    def overlapping(self, indices):
+        """Return the chunks of these indices as one spectrogram, of what they cover.
+
+        Parameters
+        ----------
+        indices : ndarray of shape (batch_size,)
+            In order, as for `batch`, and of recordings alone.
+
+        Returns
+        -------
+        spectrogram : Tensor of shape (n_bands, n_frames)
+            Chunks that overlap share their frames, others lie beside each other.
+        starts : list of int
+            The first frame of each chunk in it.
+        """
+        recording, start = self.recording[indices], self.start[indices]
+        steps = np.diff(start)
+        apart = (np.diff(recording) > 0) | (steps > self.chunk_frames)
+        runs = np.split(np.arange(len(start)), np.flatnonzero(apart) + 1)
+        pieces = [
+            self.spectrograms[recording[run[0]]][
+                :, start[run[0]] : start[run[-1]] + self.chunk_frames
+            ]
+            for run in runs
+        ]
+        steps[apart] = self.chunk_frames
+        starts = np.cumsum(np.append(0, steps))
+        return torch.cat(pieces, dim=1), starts.tolist()
+
     def draw(self, rng, most=None):
         """Return the chunks of one epoch, shuffled: at most so many of each recording.
 

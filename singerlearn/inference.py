@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from singerlearn.batches import ChunkBatches, ChunkDataset, as_tensor
+from singerlearn.batches import ChunkDataset, as_tensor, in_runs
 from singerlearn.chunks import by_recording
 
 AT_ONCE = 10_000  # chunks of all recordings that lie on the device together
@@ -30,8 +30,10 @@ def read_chunks(module, recordings, reading, batch_size):
 
     def read(some):
         dataset = ChunkDataset(some, device=device)
-        for batch, _ in ChunkBatches(dataset, batch_size):
-            yield module.read(module.frames(batch), reading)
+        for batch in in_runs(np.arange(len(dataset)), batch_size):
+            spectrogram, starts = dataset.overlapping(batch)
+            frames = module.frames_of_chunks(spectrogram, starts, dataset.chunk_frames)
+            yield module.read(frames, reading)
 
     return _in_groups(recordings, read)
 

@@ -76,6 +76,30 @@ def test_a_recording_of_one_chunk_is_the_same_both_ways(reading):
         assert_allclose(dense, chunk, rtol=1e-5, atol=1e-6)
 
 
+@settings(max_examples=25)
+@given(
+    lengths=st.lists(st.integers(1, 200), min_size=1, max_size=4),
+    hop_frames=st.integers(1, 60),
+    chunk_frames=st.integers(8, 50),
+    batch_size=st.integers(1, 8),
+    downsampling=st.sampled_from(["max-pool", "stride"]),
+    filters=st.sampled_from([(2,), (2, 8)]),
+)
+def test_chunks_that_overlap_are_as_if_each_were_alone(
+    lengths, hop_frames, chunk_frames, batch_size, downsampling, filters
+):
+    net = build(
+        "average", filters, chunk_frames=chunk_frames, downsampling=downsampling
+    )
+    recordings = [recording(n, hop_frames, chunk_frames, seed=n) for n in lengths]
+    with torch.inference_mode():
+        for found, chunks in zip(
+            read_chunks(net, recordings, "outputs", batch_size), recordings, strict=True
+        ):
+            expected = torch.cat([net(torch.tensor(chunk)[None]) for chunk in chunks])
+            assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
 @torch.inference_mode()
 def test_many_recordings_lie_on_the_device_in_turn(monkeypatch):
     net = build()
