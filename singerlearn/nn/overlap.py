@@ -1,72 +1,137 @@
-"""The first layer and its pool over chunks that overlap, and share what they hear."""
+"""Convolutions over chunks that overlap, which share what they have in common."""
 
 import torch
 from torch import nn
-from torch.nn.functional import max_pool2d
+from torch.nn.functional import max_pool2d, pad
 
 
-def gains_by_sharing(layer, n_frames, n_chunks, chunk_frames):
-    """Tell whether `share` has less to convolve than there is in chunks one by one.
+def span(layers):
+    """Return what one frame after some layers stands for, and hears around it.
 
     Parameters
     ----------
-    layer : torch.nn.Sequential
-        Of `convolution`.
+    layers : torch.nn.Sequential
+        Of convolutions, blocks and pools, from the first on.
+
+    Returns
+    -------
+    step : int
+        Frames of the input in one frame of the output.
+    near, far : int
+        Frames of the input, before those and after, beyond which nothing matters.
+    """
+    step, near, far = 1, 0, 0
+    for layer in layers:
+        stride = 1
+        for part in layer.modules():
+            if isinstance(part, nn.Conv2d):
+                # A block's stride is in the last convolution with a reach, and in the
+                # shortcut beside it; it counts once, after the block.
+                stride = max(stride, part.stride[1])
+                around = part.kernel_size[1] - part.stride[1]
+                near += around // 2 * step
+                far += (around + 1) // 2 * step
+            elif isinstance(part, nn.MaxPool2d):
+                stride = part.stride
+        step *= stride
+    return step, near, far
+
+
+def worth_sharing(layers, n_frames, n_chunks, chunk_frames):
+    """Return the first of some layers, up to a pool, that chunks had better `share`.
+
+    Deeper layers share less. After every pool there are twice as many ways to come to
+    lie on its frames, of which chunks that are an odd number of frames apart have all;
+    and more of a chunk hears its ends.
+
+    Parameters
+    ----------
+    layers : torch.nn.Sequential
+        Of convolutions, blocks and pools.
     n_frames : int
         Frames of the image that the chunks are cut from.
     n_chunks, chunk_frames : int
 
     Returns
     -------
-    bool
-        False for a layer with a stride: none of it could be shared by chunks that are
-        an odd number of frames apart.
+    torch.nn.Sequential
+        Empty if chunks had better be heard one by one.
     """
-    convolve = _convolution(layer)
-    ends = 2 * n_chunks * _length_of_end(convolve, chunk_frames)
-    return convolve.stride[1] == 1 and n_frames + ends < n_chunks * chunk_frames
+    best, ways = layers[:0], 1
+    for i, layer in enumerate(layers):
+        if isinstance(layer, nn.MaxPool2d):
+            some = layers[: i + 1]
+            ends = 2 * n_chunks * _ends(some, chunk_frames)[0]
+            strided = span(some)[0] > 2 * ways
+            if strided or ways * n_frames + ends >= n_chunks * chunk_frames:
+                break
+            best, ways = some, 2 * ways
+    return best
 
 
-def share(layer, image, starts, chunk_frames):
-    """Run a layer, and a 2 x 2 max pool, on chunks of one image.
+def share(layers, image, starts, chunk_frames, run):
+    """Run layers on chunks of one image, on what they have in common once.
 
-    The image is convolved once. Beside a chunk lie zeros where the image goes on: so
-    the ends are convolved once more, for each chunk alone.
+    A pool may begin at any frame of the image, and does: its frames for chunks that
+    begin at even ones, and for those at odd ones, go on as two images, and so forth.
+    Beside a chunk lie zeros where the image goes on: so the ends are heard once more,
+    for each chunk alone.
 
     Parameters
     ----------
-    layer : torch.nn.Sequential
-        Of `convolution`, with an even kernel and without a stride.
+    layers : torch.nn.Sequential
+        Convolutions and blocks without strides, and 2 x 2 max pools.
     image : Tensor of shape (1, channels, bands, n_frames)
     starts : sequence of int
         The first frame of each chunk.
     chunk_frames : int
+        At least what both ends have.
+    run : callable
+        Of a layer and its input; returns its output.
 
     Returns
     -------
-    Tensor of shape (n_chunks, out_channels, bands // 2, chunk_frames // 2)
-        What layer and pool make of the chunks one by one.
+    Tensor of shape (n_chunks, out_channels, out_bands, out_frames)
+        What the layers make of the chunks one by one.
     """
-    convolve = _convolution(layer)
-    length = _length_of_end(convolve, chunk_frames)
+    step = span(layers)[0]
+    length, near, far = _ends(layers, chunk_frames)
     ends = [*starts, *(start + chunk_frames - length for start in starts)]
     ends = torch.cat([image[..., first : first + length] for first in ends])
-    heads, tails = max_pool2d(layer(ends), 2).chunk(2)
-    # A pool begins at every frame, of which each chunk takes every other.
-    pooled = max_pool2d(layer(image), 2, stride=(2, 1))
-    chunks = torch.cat([pooled[..., s : s + chunk_frames - 1 : 2] for s in starts])
-    # The kernel hears so many zeros at the near side, and one more at the far side.
-    zeros = convolve.padding[1]
-    near, far = (zeros + 1) // 2, (zeros + 2) // 2  # of them, after the pool
+    heads, tails = run(layers, ends).chunk(2)
+
+    # One frame is lost with each pool, and then they are dealt out in two.
+    images = pad(image, (0, -(image.shape[-1] + 1) % step))
+    for layer in layers:
+        if isinstance(layer, nn.MaxPool2d):
+            pooled = max_pool2d(images, 2, stride=(2, 1))
+            images = torch.cat([pooled[..., ::2], pooled[..., 1::2]])
+        else:
+            images = run(layer, images)
+    width = chunk_frames // step
+    chunks = torch.cat(
+        [
+            images[start % step, None, ..., start // step :][..., :width]
+            for start in starts
+        ]
+    )
     chunks[..., :near] = heads[..., :near]
     chunks[..., -far:] = tails[..., -far:]
     return chunks
 
 
-def _convolution(layer):
-    return next(part for part in layer if isinstance(part, nn.Conv2d))
+def _ends(layers, chunk_frames):
+    """Return how long a chunk's ends are, and how much of each comes of zeros beside.
 
-
-def _length_of_end(convolve, chunk_frames):
-    """Frames that hold what zeros reach, and in which pools begin as in the chunk."""
-    return convolve.kernel_size[1] + chunk_frames % 2
+    Returns
+    -------
+    length : int
+        Frames of an end. What comes of zeros hears nothing beyond it, and pools begin
+        in it as they do in the chunk.
+    near, far : int
+        Frames after the layers that hear the zeros before the chunk, and after it.
+    """
+    step, before, after = span(layers)
+    near, far = -(-before // step), -(-after // step)
+    length = max(near + -(-after // step), far + -(-before // step)) * step
+    return length + chunk_frames % step, near, far
