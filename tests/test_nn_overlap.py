@@ -1,4 +1,4 @@
-"""The first layer over chunks that share their frames."""
+"""Layers over chunks that share what they have in common."""
 
 import pytest
 import torch
@@ -6,60 +6,101 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import nn
 
-from singerlearn.nn.blocks import convolution
-from singerlearn.nn.overlap import gains_by_sharing, share
+from singerlearn.nn.blocks import ResNeXtBlock, VanillaBlock, convolution
+from singerlearn.nn.overlap import share, worth_sharing
 
 N_BANDS = 12
+POOL = nn.MaxPool2d(2)
 
 
-def layer(kernel_size=10, stride=1):
+def layers(n_stages, block=ResNeXtBlock, kernel_size=10, stride=1):
     torch.manual_seed(0)
-    made = convolution(1, 3, kernel_size, stride=stride)
-    made[-1].running_mean.uniform_(-1, 1)
-    made[-1].weight.data.uniform_(-1, 1)  # of both signs
+    made = nn.Sequential(convolution(1, 4, kernel_size, stride=stride), POOL)
+    for _ in range(n_stages - 1):
+        made += nn.Sequential(block(4, 4), POOL)
+    for layer in made.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.running_mean.uniform_(-1, 1)
+            layer.weight.data.uniform_(-1, 1)  # of both signs
     return made.eval()
 
 
+def run(layer, h):
+    return layer(h)
+
+
+def cut(image, starts, chunk_frames):
+    return torch.cat([image[..., s : s + chunk_frames] for s in starts])
+
+
 @torch.inference_mode()
-@example(chunk_frames=12, hops=[1], kernel_size=10)  # all but ends
-@example(chunk_frames=13, hops=[1, 2, 20], kernel_size=10)  # ends that overlap
-@example(chunk_frames=40, hops=[], kernel_size=10)
+@example(n_stages=2, block=VanillaBlock, chunk_frames=43, hops=[1] * 9, kernel_size=10)
+@example(n_stages=3, block=VanillaBlock, chunk_frames=95, hops=[5], kernel_size=10)
 @given(
-    chunk_frames=st.integers(11, 60),
-    hops=st.lists(st.integers(1, 70), max_size=5),
-    kernel_size=st.sampled_from([4, 10]),
+    n_stages=st.integers(1, 3),
+    block=st.sampled_from([ResNeXtBlock, VanillaBlock]),
+    chunk_frames=st.integers(90, 130),
+    hops=st.lists(st.integers(1, 140), max_size=5),
+    kernel_size=st.sampled_from([3, 4, 10]),
 )
-def test_chunks_are_as_if_each_were_alone(chunk_frames, hops, kernel_size):
+def test_chunks_are_as_if_each_were_alone(
+    n_stages, block, chunk_frames, hops, kernel_size
+):
     starts = [0, *torch.tensor(hops, dtype=int).cumsum(0).tolist()]
     image = 1 + torch.rand(1, 1, N_BANDS, starts[-1] + chunk_frames)
-    own = layer(kernel_size)
-    chunks = torch.cat([image[..., s : s + chunk_frames] for s in starts])
-    expected = nn.MaxPool2d(2)(own(chunks))
-    found = share(own, image, starts, chunk_frames)
-    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+    own = layers(n_stages, block, kernel_size)
+    expected = own(cut(image, starts, chunk_frames))
+    found = share(own, image, starts, chunk_frames, run)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_what_is_shared_is_not_convolved_twice():
-    seen = []
-    own = layer()
-    own[1].register_forward_hook(lambda _, inputs, __: seen.append(inputs[0].numel()))
-    image = torch.rand(1, 1, N_BANDS, 256 + 9 * 51)
-    with torch.inference_mode():
-        share(own, image, range(0, 10 * 51, 51), 256)
-    # The frames once and twenty ends of ten, and a zero more in bands and frames.
-    assert seen == [20 * (N_BANDS + 1) * 11, (N_BANDS + 1) * (image.shape[-1] + 1)]
+@pytest.mark.parametrize("chunk_frames", range(252, 260))
+@torch.inference_mode()
+def test_every_length_has_ends_enough(chunk_frames):
+    starts = [0, 51, 102]
+    image = 1 + torch.rand(1, 1, N_BANDS, 102 + chunk_frames)
+    own = layers(2)
+    expected = own(cut(image, starts, chunk_frames))
+    found = share(own, image, starts, chunk_frames, run)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_what_is_shared_is_heard_once():
+    heard = []
+
+    def listen(layer, h):
+        heard.append(tuple(h.shape))
+        return layer(h)
+
+    own, n = layers(2), 10
+    image = torch.rand(1, 1, N_BANDS, 256 + 51 * (n - 1))
+    share(own, image, range(0, 51 * n, 51), 256, listen)
+    assert heard == [
+        (2 * n, 1, N_BANDS, 20),  # ends of ten chunks, through all layers
+        (1, 1, N_BANDS, 715),
+        (2, 4, N_BANDS // 2, 357),  # chunks at even frames, and at odd ones
+    ]
 
 
 @pytest.mark.parametrize(
-    ("stride", "n_frames", "n_chunks", "gains"),
+    ("n_frames", "n_chunks", "n_shared"),
     [
-        (1, 256 + 9 * 51, 10, True),  # 715 frames and 200 at ends, not 2,560
-        (2, 256 + 9 * 51, 10, False),
-        (1, 256, 1, False),
-        (1, 10 * 256, 10, False),  # beside each other
-        (1, 10 * 236 - 1, 10, True),
-        (1, 10 * 236, 10, False),  # nothing spared
+        (256 + 31 * 51, 32, 4),  # 80 %: a third stage would hear four times 1,837
+        (256 + 51, 2, 2),
+        (256, 1, 0),
+        (10 * 256, 10, 0),  # beside each other
+        (10 * 236 - 1, 10, 2),
+        (10 * 236, 10, 0),  # nothing spared, with twenty ends of ten frames
+        (256 + 31, 32, 6),  # a frame apart
     ],
 )
-def test_chunks_share_where_that_is_less_to_convolve(stride, n_frames, n_chunks, gains):
-    assert gains_by_sharing(layer(stride=stride), n_frames, n_chunks, 256) is gains
+def test_layers_are_shared_where_that_is_less_to_hear(n_frames, n_chunks, n_shared):
+    assert len(worth_sharing(layers(3), n_frames, n_chunks, 256)) == n_shared
+
+
+def test_strides_are_not_shared():
+    assert len(worth_sharing(layers(2, stride=2), 256 + 9, 10, 256)) == 0
+    later = layers(1) + nn.Sequential(ResNeXtBlock(4, 4, stride=2))
+    assert len(worth_sharing(later, 256 + 9, 10, 256)) == 2
+    assert len(worth_sharing(nn.Sequential(later[0]), 256 + 9, 10, 256)) == 0
