@@ -239,7 +239,8 @@ class SingerNet(nn.Module):
 
         Where they overlap, the first layers hear their frames once, and for each chunk
         alone but its ends, which lie beside zeros: the same numbers, at 80 % overlap in
-        two thirds of the time. Layers that halve by a stride hear chunks one by one.
+        two thirds of the time. Layers that halve by a stride hear chunks one by one, as
+        do all in training, where batch norm learns from whole chunks.
 
         Parameters
         ----------
@@ -258,7 +259,7 @@ class SingerNet(nn.Module):
         shared = worth_sharing(
             self.convolutions, spectrogram.shape[1], len(starts), chunk_frames
         )
-        if len(shared) == 0:
+        if self.training or len(shared) == 0:
             return self.frames(
                 torch.stack([spectrogram[:, s : s + chunk_frames] for s in starts])
             )
