@@ -1,5 +1,7 @@
 """What a network's chunks cost in arithmetic, and how much of that the machine does."""
 
+from typing import NamedTuple
+
 import torch
 from timing import timed
 from torch.utils.flop_counter import FlopCounterMode
@@ -23,8 +25,27 @@ def matrix_rate(device, dtype):
     return 2 * n**3 * times / min(timed(multiply)[0] for _ in range(5))
 
 
+class Operations(NamedTuple):
+    """Multiplications and additions that a chunk costs.
+
+    Attributes
+    ----------
+    training : float
+        In a step of a fit.
+    alone, overlapping : float
+        In prediction: by itself, and in a batch of 32 that overlap.
+    dense : float
+        In dense prediction.
+    """
+
+    training: float
+    alone: float
+    overlapping: float
+    dense: float
+
+
 def operations(chunks, device, **network):
-    """Return what a chunk costs in training, in prediction, and in dense prediction.
+    """Count what a chunk costs.
 
     Parameters
     ----------
@@ -34,20 +55,31 @@ def operations(chunks, device, **network):
         Where to count: the network runs there, once.
     **network
         Parameters of the `SingerNet`.
+
+    Returns
+    -------
+    Operations
     """
     n_chunks, n_bands, chunk_frames = chunks.shape
     with torch.device(device):
-        net = SingerNet(n_bands, chunk_frames, n_outputs=46, **network)
+        net = SingerNet(n_bands, chunk_frames, n_outputs=46, **network).eval()
         chunk = torch.zeros(1, n_bands, chunk_frames)
-        recording = torch.zeros(1, *chunks.spectrogram.shape)
+        recording = torch.zeros(chunks.spectrogram.shape)
+    starts = chunks.starts[:32].tolist()
+    batch = recording[:, : starts[-1] + chunk_frames]
 
-    def count(run, x):
+    def count(run, *x):
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            run(x)
+            run(*x)
         return counter.get_total_flops()
 
     # The gradients of weights and of inputs cost as much as the way there, but nobody
     # needs that of a chunk. (Torch's count of the way back knows no grouped kernels.)
-    forward = count(net, chunk)
-    training = 3 * forward - count(net.convolutions[0], chunk[:, None])
-    return training, forward, count(net.frames, recording) / n_chunks
+    alone = count(net, chunk)
+    return Operations(
+        training=3 * alone - count(net.convolutions[0], chunk[:, None]),
+        alone=alone,
+        overlapping=count(net.frames_of_chunks, batch, starts, chunk_frames)
+        / len(starts),
+        dense=count(net.frames, recording[None]) / n_chunks,
+    )

@@ -122,7 +122,11 @@ def row(block, mode, batch, chunks, spectrograms, rate, drawn):
         "most recordings": "",
     }
     costs = operations(chunks[0], DEVICE, block=block, aggregation="attention")
-    for what, cost in zip(("training", "prediction", "dense"), costs, strict=True):
+    for what, cost in (
+        ("training", costs.training),
+        ("prediction", costs.overlapping),
+        ("dense", costs.dense),
+    ):
         speed = speeds.get(what)
         cells[f"{what}, chunks/s"] = round(speed) if speed else ""
         cells[f"{what}, % of chip"] = (

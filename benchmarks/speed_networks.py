@@ -83,7 +83,7 @@ def training_row(sizes):
         rounds = in_turn(contenders, sizes.fits, warm_up=False, apart=True)
         plain = np.array(rounds["plain"][0][1])
         network = dict(block=block, filters=sizes.filters, aggregation="attention")
-        cost, _, _ = operations(chunks[0], "cpu", **network)
+        cost = operations(chunks[0], "cpu", **network).training
         for name, (precision, _) in also_compiled(precisions()).items():
             off = np.abs(np.array(rounds[name][0][1]) / plain - 1).max()
             speeds = [n_chunks / typical(rounds, n) for n in (name, "plain")]
@@ -210,12 +210,14 @@ def prediction_row(sizes):
     plain = rounds["batches of 1"][0][1]
     rate = matrix_rate("cpu", torch.float32)
     network = dict(filters=sizes.filters, aggregation="attention")
-    _, of_chunk, of_dense = operations(chunks[0], "cpu", **network)
+    costs = operations(chunks[0], "cpu", **network)
+    cost = {"batches": costs.alone, "chunks": costs.overlapping, "dense": costs.dense}
 
     def speed(way):
         speed = n_chunks / typical(rounds, way)
-        cost = of_dense if way.startswith("dense") else of_chunk
-        return f"{speed:.3g} chunks/s ({100 * speed * cost / rate:.0f} %)"
+        (each,) = (cost[name] for name in cost if way.startswith(name))
+        share = speed * each / rate
+        return f"{speed:.3g} chunks/s ({100 * share:.0f} %)"
 
     theirs = "the same network, chunk by chunk, plain, float32"
     network = f"prediction, resnext {sizes.filters}"

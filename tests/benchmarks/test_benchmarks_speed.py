@@ -117,11 +117,11 @@ def test_operations_are_those_of_the_layers(block):
     with torch.no_grad():
         net(torch.zeros(1, 96, 256))
     ((chunks,), _) = synthetic(1, 256 + 5 * 51)
-    training, prediction, dense = operations(chunks, "cpu", **network)
+    found = operations(chunks, "cpu", **network)
     # Attention itself costs a few thousandths.
-    np.testing.assert_allclose(prediction, sum(costs), rtol=0.005)
-    np.testing.assert_allclose(training, 3 * sum(costs) - costs[0], rtol=0.005)
-    assert dense < 0.5 * prediction
+    np.testing.assert_allclose(found.alone, sum(costs), rtol=0.005)
+    np.testing.assert_allclose(found.training, 3 * sum(costs) - costs[0], rtol=0.005)
+    assert found.dense < 0.5 * found.alone < found.overlapping < 0.9 * found.alone
 
 
 def test_growth_is_the_exponent():
