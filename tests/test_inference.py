@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
@@ -76,28 +76,61 @@ def test_a_recording_of_one_chunk_is_the_same_both_ways(reading):
         assert_allclose(dense, chunk, rtol=1e-5, atol=1e-6)
 
 
-@settings(max_examples=25)
+@torch.inference_mode()
+@settings(max_examples=15)
+@example([70, 300], 7, 64, 16, (4, 8), "max-pool", None)
+@example([70, 300], 4, 64, 16, (4, 8), ("max-pool", "stride"), 5)
 @given(
-    lengths=st.lists(st.integers(1, 200), min_size=1, max_size=4),
-    hop_frames=st.integers(1, 60),
-    chunk_frames=st.integers(8, 50),
-    batch_size=st.integers(1, 8),
+    lengths=st.lists(st.integers(1, 300), min_size=1, max_size=3),
+    hop_frames=st.integers(1, 80),
+    chunk_frames=st.integers(8, 70),
+    batch_size=st.integers(1, 20),
+    filters=st.sampled_from([(4,), (4, 8), (4, 8, 16)]),
     downsampling=st.sampled_from(["max-pool", "stride"]),
-    filters=st.sampled_from([(2,), (2, 8)]),
+    n_cepstra=st.sampled_from([None, 5]),
 )
 def test_chunks_that_overlap_are_as_if_each_were_alone(
-    lengths, hop_frames, chunk_frames, batch_size, downsampling, filters
+    lengths, hop_frames, chunk_frames, batch_size, filters, downsampling, n_cepstra
 ):
     net = build(
-        "average", filters, chunk_frames=chunk_frames, downsampling=downsampling
+        "average",
+        filters,
+        chunk_frames=chunk_frames,
+        downsampling=downsampling,
+        n_cepstra=n_cepstra,
     )
     recordings = [recording(n, hop_frames, chunk_frames, seed=n) for n in lengths]
-    with torch.inference_mode():
-        for found, chunks in zip(
-            read_chunks(net, recordings, "outputs", batch_size), recordings, strict=True
-        ):
-            expected = torch.cat([net(torch.tensor(chunk)[None]) for chunk in chunks])
-            assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    for found, chunks in zip(
+        read_chunks(net, recordings, "outputs", batch_size), recordings, strict=True
+    ):
+        expected = torch.cat([net(torch.tensor(chunk)[None]) for chunk in chunks])
+        assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize(
+    "memory_format", [torch.contiguous_format, torch.channels_last]
+)
+def test_chunks_share_layers_in_bfloat16_too(memory_format, monkeypatch):
+    net = build(chunk_frames=64).to(memory_format=memory_format)
+    net.precision = "bfloat16"
+    chunks = recording(300, hop_frames=7, chunk_frames=64)
+    expected = net(torch.tensor(np.asarray(chunks)))
+    monkeypatch.setattr(net, "frames", None)  # of chunks one by one
+    (found,) = read_chunks(net, [chunks], "outputs", 34)
+    assert_allclose(found, expected, atol=1e-3)
+
+
+def test_what_chunks_cover_lies_side_by_side():
+    recordings = [recording(n, hop, 32, seed=n) for n in (90, 32) for hop in (5, 40)]
+    recordings = recordings[::2] + recordings[1::2]
+    dataset = ChunkDataset(recordings)
+    indices = np.arange(2, len(dataset))
+    spectrogram, starts = dataset.overlapping(indices)
+    chunks = torch.stack([spectrogram[:, s : s + 32] for s in starts])
+    assert torch.equal(chunks, dataset.batch(indices)[0])
+    # Twelve chunks of the first recording, five frames apart, but for the first two.
+    assert spectrogram.shape[1] == 32 + 9 * 5 + 32 + 2 * 32 + 32
 
 
 @torch.inference_mode()

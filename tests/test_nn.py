@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from singerlearn.nn import AGGREGATIONS, BLOCKS, SingerNet
+from singerlearn.nn.overlap import span
 
 SHALLOW, SHALLOW_WIDE = (64, 128), (128, 128)
 DEEP_VANILLA = (16, 32, 32, 32, 64, 64, 64)
@@ -214,8 +215,9 @@ def test_nothing_beyond_its_reach_matters_to_a_frame(rng, block, downsampling):
     net.frames(chunks)[:, :, 14].square().sum().backward()  # in the middle
     heard = np.flatnonzero(chunks.grad.abs().sum(dim=(0, 1)))
     first, last = 14 * net.n_pooled, 15 * net.n_pooled - 1
-    assert first - net.reach <= heard.min() < first
-    assert heard.max() == last + net.reach
+    _, near, far = span(net.convolutions)
+    assert net.reach == far
+    assert (heard.min(), heard.max()) == (first - near, last + far)
 
 
 def test_chunks_that_overlap_are_alike_in_training_too(rng):

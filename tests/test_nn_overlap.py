@@ -25,10 +25,6 @@ def layers(n_stages, block=ResNeXtBlock, kernel_size=10, stride=1):
     return made.eval()
 
 
-def run(layer, h):
-    return layer(h)
-
-
 def cut(image, starts, chunk_frames):
     return torch.cat([image[..., s : s + chunk_frames] for s in starts])
 
@@ -50,7 +46,7 @@ def test_chunks_are_as_if_each_were_alone(
     image = 1 + torch.rand(1, 1, N_BANDS, starts[-1] + chunk_frames)
     own = layers(n_stages, block, kernel_size)
     expected = own(cut(image, starts, chunk_frames))
-    found = share(own, image, starts, chunk_frames, run)
+    found = share(own, image, starts, chunk_frames)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
@@ -61,46 +57,58 @@ def test_every_length_has_ends_enough(chunk_frames):
     image = 1 + torch.rand(1, 1, N_BANDS, 102 + chunk_frames)
     own = layers(2)
     expected = own(cut(image, starts, chunk_frames))
-    found = share(own, image, starts, chunk_frames, run)
+    found = share(own, image, starts, chunk_frames)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
 @torch.inference_mode()
-def test_what_is_shared_is_heard_once():
-    heard = []
-
-    def listen(layer, h):
-        heard.append(tuple(h.shape))
-        return layer(h)
-
+@pytest.mark.parametrize(("hop", "n_ways"), [(51, 2), (52, 1)])
+def test_what_is_shared_is_heard_once(hop, n_ways):
     own, n = layers(2), 10
-    image = torch.rand(1, 1, N_BANDS, 256 + 51 * (n - 1))
-    share(own, image, range(0, 51 * n, 51), 256, listen)
+    heard = []
+    for layer in own[0], own[2]:
+        layer.register_forward_hook(lambda _, x, y: heard.append(tuple(x[0].shape)))
+    n_frames = 256 + (n - 1) * hop
+    padded = n_frames + -(n_frames + 1) % 4
+    share(own, torch.rand(1, 1, N_BANDS, n_frames), range(0, hop * n, hop), 256)
     assert heard == [
-        (2 * n, 1, N_BANDS, 20),  # ends of ten chunks, through all layers
-        (1, 1, N_BANDS, 715),
-        (2, 4, N_BANDS // 2, 357),  # chunks at even frames, and at odd ones
+        (2 * n, 1, N_BANDS, 20),  # both ends of each chunk
+        (2 * n, 4, N_BANDS // 2, 10),
+        (1, 1, N_BANDS, padded),
+        (n_ways, 4, N_BANDS // 2, padded // 2),  # at even frames, and at odd ones
     ]
 
 
+@torch.inference_mode()
+def test_channels_stay_last():
+    own = layers(2).to(memory_format=torch.channels_last)
+    found = share(own, torch.rand(1, 1, N_BANDS, 256 + 51), [0, 51], 256)
+    assert found.is_contiguous(memory_format=torch.channels_last)
+
+
 @pytest.mark.parametrize(
-    ("n_frames", "n_chunks", "n_shared"),
+    ("hop", "n_chunks", "n_shared"),
     [
-        (256 + 31 * 51, 32, 4),  # 80 %: a third stage would hear four times 1,837
-        (256 + 51, 2, 2),
-        (256, 1, 0),
-        (10 * 256, 10, 0),  # beside each other
-        (10 * 236 - 1, 10, 2),
-        (10 * 236, 10, 0),  # nothing spared, with twenty ends of ten frames
-        (256 + 31, 32, 6),  # a frame apart
+        (51, 32, 4),  # 80 %: a third stage would hear four times 1,837 frames
+        (52, 32, 6),  # all begin alike
+        (1, 32, 6),
+        (128, 32, 6),
+        (127, 32, 2),
+        (51, 2, 2),
+        (51, 1, 0),
+        (256, 10, 0),  # beside each other
+        (220, 32, 0),  # hardly anything spared
     ],
 )
-def test_layers_are_shared_where_that_is_less_to_hear(n_frames, n_chunks, n_shared):
-    assert len(worth_sharing(layers(3), n_frames, n_chunks, 256)) == n_shared
+def test_layers_are_shared_where_that_is_less_to_hear(hop, n_chunks, n_shared):
+    starts = range(0, hop * n_chunks, hop)
+    found = worth_sharing(layers(3), starts[-1] + 256, starts, 256)
+    assert len(found) == n_shared
 
 
 def test_strides_are_not_shared():
-    assert len(worth_sharing(layers(2, stride=2), 256 + 9, 10, 256)) == 0
+    starts = range(10)
+    assert len(worth_sharing(layers(2, stride=2), 265, starts, 256)) == 0
     later = layers(1) + nn.Sequential(ResNeXtBlock(4, 4, stride=2))
-    assert len(worth_sharing(later, 256 + 9, 10, 256)) == 2
-    assert len(worth_sharing(nn.Sequential(later[0]), 256 + 9, 10, 256)) == 0
+    assert len(worth_sharing(later, 265, starts, 256)) == 2
+    assert len(worth_sharing(later[:1], 265, starts, 256)) == 0

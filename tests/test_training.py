@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from singerlearn import MelChunker, SingerEmbedder, SingerNetClassifier
+from singerlearn.nn import SingerNet
 from singerlearn.training import PAPER
 
 
@@ -101,6 +102,20 @@ def test_a_compiled_network_trains_and_predicts_alike(recordings, tiny, backend)
     del backend[:]
     compiled.set_params(compile=False).predict_proba(recordings)
     assert not backend
+
+
+@torch.inference_mode()
+def test_what_chunks_do_not_share_is_compiled(backend):
+    torch.manual_seed(0)
+    net = SingerNet(16, 256, 3, filters=(4, 8, 16)).eval()
+    chunks = 60 * torch.rand(16, 256 + 9 * 51), range(0, 10 * 51, 51), 256
+    expected = net.frames_of_chunks(*chunks)
+    assert not backend
+    net.compiled = True
+    torch.testing.assert_close(net.frames_of_chunks(*chunks), expected)
+    (graph,) = backend  # of the last block, with its shortcut
+    convolutions = [n for n in graph.graph.nodes if "conv2d" in str(n.target)]
+    assert len(convolutions) == 4
 
 
 def test_who_cannot_compile_is_told(recordings, tiny, backend):

@@ -4,6 +4,9 @@ import torch
 from torch import nn
 from torch.nn.functional import max_pool2d, pad
 
+# Cutting and joining costs a little: so much of the work at most may be left.
+_WORTH = 0.9
+
 
 def span(layers):
     """Return what one frame after some layers stands for, and hears around it.
@@ -28,7 +31,7 @@ def span(layers):
                 # A block's stride is in the last convolution with a reach, and in the
                 # shortcut beside it; it counts once, after the block.
                 stride = max(stride, part.stride[1])
-                around = part.kernel_size[1] - part.stride[1]
+                around = max(part.kernel_size[1] - part.stride[1], 0)
                 near += around // 2 * step
                 far += (around + 1) // 2 * step
             elif isinstance(part, nn.MaxPool2d):
@@ -37,12 +40,11 @@ def span(layers):
     return step, near, far
 
 
-def worth_sharing(layers, n_frames, n_chunks, chunk_frames):
+def worth_sharing(layers, n_frames, starts, chunk_frames):
     """Return the first of some layers, up to a pool, that chunks had better `share`.
 
-    Deeper layers share less. After every pool there are twice as many ways to come to
-    lie on its frames, of which chunks that are an odd number of frames apart have all;
-    and more of a chunk hears its ends.
+    Deeper layers share less: a pool's frames are those of chunks that begin at even
+    ones, or at odd ones, and more of a chunk hears its ends.
 
     Parameters
     ----------
@@ -50,26 +52,31 @@ def worth_sharing(layers, n_frames, n_chunks, chunk_frames):
         Of convolutions, blocks and pools.
     n_frames : int
         Frames of the image that the chunks are cut from.
-    n_chunks, chunk_frames : int
+    starts : sequence of int
+        The first frame of each chunk.
+    chunk_frames : int
 
     Returns
     -------
     torch.nn.Sequential
         Empty if chunks had better be heard one by one.
     """
-    best, ways = layers[:0], 1
+    best, step = layers[:0], 1
     for i, layer in enumerate(layers):
         if isinstance(layer, nn.MaxPool2d):
             some = layers[: i + 1]
-            ends = 2 * n_chunks * _ends(some, chunk_frames)[0]
-            strided = span(some)[0] > 2 * ways
-            if strided or ways * n_frames + ends >= n_chunks * chunk_frames:
+            if span(some)[0] > 2 * step:  # a stride
                 break
-            best, ways = some, 2 * ways
+            shared = len(_ways(starts, step)) * n_frames / step
+            ends = 2 * len(starts) * _ends(some, chunk_frames)[0] / step
+            alone = len(starts) * chunk_frames / step
+            if shared + ends > _WORTH * alone:
+                break
+            best, step = some, 2 * step
     return best
 
 
-def share(layers, image, starts, chunk_frames, run):
+def share(layers, image, starts, chunk_frames):
     """Run layers on chunks of one image, on what they have in common once.
 
     A pool may begin at any frame of the image, and does: its frames for chunks that
@@ -85,39 +92,44 @@ def share(layers, image, starts, chunk_frames, run):
     starts : sequence of int
         The first frame of each chunk.
     chunk_frames : int
-        At least what both ends have.
-    run : callable
-        Of a layer and its input; returns its output.
+        No fewer than an end needs: as many as the kernels reach, on either side.
 
     Returns
     -------
     Tensor of shape (n_chunks, out_channels, out_bands, out_frames)
         What the layers make of the chunks one by one.
     """
-    step = span(layers)[0]
     length, near, far = _ends(layers, chunk_frames)
     ends = [*starts, *(start + chunk_frames - length for start in starts)]
     ends = torch.cat([image[..., first : first + length] for first in ends])
-    heads, tails = run(layers, ends).chunk(2)
+    heads, tails = layers(ends).chunk(2)
 
     # One frame is lost with each pool, and then they are dealt out in two.
-    images = pad(image, (0, -(image.shape[-1] + 1) % step))
+    images = pad(image, (0, -(image.shape[-1] + 1) % span(layers)[0]))
+    step, ways = 1, [0]
     for layer in layers:
-        if isinstance(layer, nn.MaxPool2d):
-            pooled = max_pool2d(images, 2, stride=(2, 1))
-            images = torch.cat([pooled[..., ::2], pooled[..., 1::2]])
-        else:
-            images = run(layer, images)
+        if not isinstance(layer, nn.MaxPool2d):
+            images = layer(images)
+            continue
+        pooled = max_pool2d(images, 2, stride=(2, 1))
+        begun = {way: pooled[i : i + 1] for i, way in enumerate(ways)}
+        ways = _ways(starts, 2 * step)
+        images = torch.cat([begun[way % step][..., way // step :: 2] for way in ways])
+        step *= 2
+    begun = {way: images[i : i + 1] for i, way in enumerate(ways)}
     width = chunk_frames // step
+    # Slices, not indices, which would cost the batch its memory format.
     chunks = torch.cat(
-        [
-            images[start % step, None, ..., start // step :][..., :width]
-            for start in starts
-        ]
+        [begun[s % step][..., s // step : s // step + width] for s in starts]
     )
     chunks[..., :near] = heads[..., :near]
     chunks[..., -far:] = tails[..., -far:]
     return chunks
+
+
+def _ways(starts, step):
+    """Return where chunks begin within the frames of a pool, in the image's frames."""
+    return sorted({start % step for start in starts})
 
 
 def _ends(layers, chunk_frames):

@@ -237,10 +237,11 @@ class SingerNet(nn.Module):
     def frames_of_chunks(self, spectrogram, starts, chunk_frames):
         """What `frames` makes of chunks that are cut from one spectrogram.
 
-        Where they overlap, the first layers hear their frames once, and for each chunk
-        alone but its ends, which lie beside zeros: the same numbers, at 80 % overlap in
-        two thirds of the time. Layers that halve by a stride hear chunks one by one, as
-        do all in training, where batch norm learns from whole chunks.
+        Where they overlap, the first layers hear their frames once, and only the ends,
+        which lie beside zeros, for each chunk alone: the same numbers but for rounding,
+        in less time. Layers that halve by a stride hear chunks one by one, as do all in
+        training, where batch norm learns from whole chunks. What is shared is not
+        compiled.
 
         Parameters
         ----------
@@ -257,7 +258,7 @@ class SingerNet(nn.Module):
             As of `frames`.
         """
         shared = worth_sharing(
-            self.convolutions, spectrogram.shape[1], len(starts), chunk_frames
+            self.convolutions, spectrogram.shape[1], starts, chunk_frames
         )
         if self.training or len(shared) == 0:
             return self.frames(
@@ -265,20 +266,22 @@ class SingerNet(nn.Module):
             )
         image = self._image(spectrogram[None])
         with self._arithmetic(image.device):
-            h = share(shared, image, starts, chunk_frames, self._run)
+            h = share(shared, image, starts, chunk_frames)
             if len(shared) < len(self.convolutions):
                 h = self._run(self.convolutions[len(shared) :], h)
         return self._laid_side_by_side(h)
 
     def _image(self, chunks):
-        """Of one channel, and of the size that the weights are made for."""
+        """Spectrograms as images of one channel, in the range that weights expect."""
         return self.smooth(chunks).unsqueeze(1) / DB_RANGE
 
     def _arithmetic(self, device):
+        """Context in which the convolutions compute in `precision`."""
         fast = self.precision == "bfloat16"
         return torch.autocast(device.type, torch.bfloat16, enabled=fast)
 
     def _run(self, layers, h):
+        """Run layers, as torch compiles them if it shall."""
         return (_compiled(layers.forward) if self.compiled else layers)(h)
 
     def _laid_side_by_side(self, h):
