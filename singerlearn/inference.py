@@ -1,4 +1,4 @@
-"""A network over the chunks of recordings: one by one, or over stretches at once."""
+"""A network over the chunks of recordings, as they are or off longer stretches."""
 
 import numpy as np
 import torch
@@ -11,6 +11,8 @@ AT_ONCE = 10_000  # chunks of all recordings that lie on the device together
 
 def read_chunks(module, recordings, reading, batch_size):
     """Run the network on every chunk.
+
+    What chunks that overlap have in common is computed once, as far as that pays.
 
     Parameters
     ----------
@@ -41,7 +43,7 @@ def read_chunks(module, recordings, reading, batch_size):
 def read_densely(module, recordings, reading, batch_size):
     """Run the convolutions once over each recording, and read chunks off the frames.
 
-    Chunks that overlap share what the convolutions make of their frames. Two things
+    Chunks that overlap share all that the convolutions make of their frames. Two things
     differ from `read_chunks`: a chunk's first and last frames see their neighbours
     where the chunk alone would see zeros, and a chunk begins at the nearest frame
     after the pools, up to half of `SingerNet.n_pooled` away.

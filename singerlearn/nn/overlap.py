@@ -67,10 +67,9 @@ def worth_sharing(layers, n_frames, starts, chunk_frames):
             some = layers[: i + 1]
             if span(some)[0] > 2 * step:  # a stride
                 break
-            shared = len(_ways(starts, step)) * n_frames / step
-            ends = 2 * len(starts) * _ends(some, chunk_frames)[0] / step
-            alone = len(starts) * chunk_frames / step
-            if shared + ends > _WORTH * alone:
+            shared = len(_ways(starts, step)) * n_frames
+            ends = 2 * len(starts) * _ends(some, chunk_frames)[0]
+            if shared + ends > _WORTH * len(starts) * chunk_frames:
                 break
             best, step = some, 2 * step
     return best
