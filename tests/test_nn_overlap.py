@@ -92,7 +92,7 @@ def test_channels_stay_last():
         (51, 32, 4),  # 80 %: a third stage would hear four times 1,837 frames
         (52, 32, 6),  # all begin alike
         (1, 32, 6),
-        (128, 32, 6),
+        (128, 32, 4),
         (127, 32, 2),
         (51, 2, 2),
         (51, 1, 0),

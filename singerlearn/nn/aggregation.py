@@ -126,7 +126,8 @@ class Attention(nn.Module):
 
     def forward(self, frames):
         """(batch, n_features, n_frames) to (batch, n_features)."""
-        return torch.einsum("bdn,bn->bd", frames, self.weights(frames))
+        # In einsum's order, a product of each row, it would take four times as long.
+        return torch.bmm(self.weights(frames).unsqueeze(1), frames.mT).squeeze(1)
 
 
 class Statistics(nn.Module):
