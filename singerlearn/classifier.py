@@ -109,18 +109,19 @@ class SingerNetClassifier(
     compile : bool, default=False
         Whether torch compiles the convolutions when they are first used, in training
         and in prediction each: tens of seconds, and a C++ compiler on a CPU, for the
-        same numbers. Long predictions on a CPU are 1.1 to 1.3 times as fast; training
-        there gains nothing (``docs/performance.md``). May be set without a new fit.
+        same numbers. Long dense predictions on a CPU are 1.1 times as fast; training
+        and chunks that overlap gain nothing there (``docs/performance.md``). May be set
+        without a new fit.
     keep_memory : bool, default=True
         Whether a fit, or a prediction, on a CPU with glibc keeps freed memory for its
         next step, which is faster and costs up to 1.5 GB. It concerns the whole process
         for that time; environment variables for glibc's malloc take precedence.
     inference : {"chunks", "dense"}, default="chunks"
-        How to predict. "dense" runs the convolutions once over the recording instead
-        of on every chunk, which costs a fraction. Scores differ a little, since a chunk
-        then sees its neighbours at its ends where it saw silence: on performances of
-        RAVDESS song, of 11 s, the probabilities of recordings by 0.004 on average and
-        0.08 at most; 4 of 115 got another name, and 0.02 fewer were right.
+        How to predict. "dense" runs the convolutions once over the recording, not on
+        chunks, which is two to three times as fast. Scores differ a little, since a
+        chunk then sees its neighbours at its ends where it saw silence: on performances
+        of RAVDESS song, of 11 s, the probabilities of recordings by 0.004 on average
+        and 0.08 at most; 4 of 115 got another name, and 0.02 fewer were right.
     n_jobs : "auto", int or None, default="auto"
         Processes in which synthetic singers sing; None is 1, -1 all cores. "auto" is 1
         on a CPU, whose cores train, and on a GPU, which would wait for them, all cores
