@@ -116,7 +116,7 @@ def test_operations_are_those_of_the_layers(block):
             )
     with torch.no_grad():
         net(torch.zeros(1, 96, 256))
-    ((chunks,), _) = synthetic(1, 256 + 5 * 51)
+    ((chunks,), _) = synthetic(1, 256 + 31 * 51)
     found = operations(chunks, "cpu", **network)
     # Attention itself costs a few thousandths.
     np.testing.assert_allclose(found.alone, sum(costs), rtol=0.005)
