@@ -121,7 +121,7 @@ class SingerNetClassifier(
         chunks, which is two to three times as fast. Scores differ a little, since a
         chunk then sees its neighbours at its ends where it saw silence: on performances
         of RAVDESS song, of 11 s, the probabilities of recordings by 0.004 on average
-        and 0.08 at most; 4 of 115 got another name, and 0.02 fewer were right.
+        and 0.11 at most; 5 of 115 got another name, and one fewer was right.
     n_jobs : "auto", int or None, default="auto"
         Processes in which synthetic singers sing; None is 1, -1 all cores. "auto" is 1
         on a CPU, whose cores train, and on a GPU, which would wait for them, all cores
