@@ -20,7 +20,7 @@ from skorch.callbacks import Callback
 from skorch.helper import predefined_split
 
 from singerlearn.augmentation import choose_augmentations
-from singerlearn.batches import ChunkBatches, ChunkDataset, draw_validation
+from singerlearn.batches import ChunkBatches, ChunkDataset
 from singerlearn.callbacks import EarlyStoppingTest, FiniteLoss, ProgressBar, diverged
 from singerlearn.chunks import check_alike
 from singerlearn.device import (
@@ -38,6 +38,7 @@ from singerlearn.identities import (
     wanted_singers,
 )
 from singerlearn.inference import read_chunks, read_densely
+from singerlearn.inner_split import draw_validation
 from singerlearn.labels import encode_labels
 from singerlearn.memory import naming_the_batch_that_fits, naming_what_does_not_fit
 from singerlearn.nn import SingerNet

@@ -30,6 +30,7 @@ ROOMS = {
     "device": set(),
     "memory": set(),
     "inference": {"batches", "chunks"},
+    "inner_split": set(),
     "training": {
         "augmentation",
         "batches",
@@ -39,6 +40,7 @@ ROOMS = {
         "features",
         "identities",
         "inference",
+        "inner_split",
         "labels",
         "memory",
         "nn",
