@@ -220,20 +220,6 @@ def test_nothing_beyond_its_reach_matters_to_a_frame(rng, block, downsampling):
     assert (heard.min(), heard.max()) == (first - near, last + far)
 
 
-def test_chunks_that_overlap_are_alike_in_training_too(rng):
-    spectrogram = db_chunks(rng, 1, 16, 48)[0]
-    starts = [0, 4, 8, 12, 16]
-    chunks = torch.stack([spectrogram[:, s : s + 32] for s in starts])
-    for train in (True, False):
-        net = small_net(16, 32).train(train)
-        expected = net.frames(chunks)
-        means = net.convolutions[0][-1].running_mean
-        found = small_net(16, 32).train(train)
-        frames = found.frames_of_chunks(spectrogram, starts, 32)
-        torch.testing.assert_close(frames, expected)
-        torch.testing.assert_close(found.convolutions[0][-1].running_mean, means)
-
-
 def test_strides_cost_a_projection_where_channels_stay():
     for filters, n_projections in [((8, 16), 0), ((8, 8), 1), ((8, 16, 16), 1)]:
         pooled = small_net(filters=filters).count_parameters()

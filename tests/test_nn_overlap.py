@@ -6,6 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import nn
 
+from singerlearn.nn import SingerNet
 from singerlearn.nn.blocks import ResNeXtBlock, VanillaBlock, convolution
 from singerlearn.nn.overlap import share, worth_sharing
 
@@ -112,3 +113,20 @@ def test_strides_are_not_shared():
     later = layers(1) + nn.Sequential(ResNeXtBlock(4, 4, stride=2))
     assert len(worth_sharing(later, 265, starts, 256)) == 2
     assert len(worth_sharing(later[:1], 265, starts, 256)) == 0
+
+
+def test_batch_norm_learns_from_whole_chunks():
+    spectrogram, starts = 60 * torch.rand(16, 96), range(0, 36, 4)
+    chunks = torch.stack([spectrogram[:, s : s + 64] for s in starts])
+    assert len(worth_sharing(network().convolutions, 96, starts, 64)) == 2
+    for train in (True, False):
+        one_by_one, together = network().train(train), network().train(train)
+        expected = one_by_one.frames(chunks)
+        found = together.frames_of_chunks(spectrogram, starts, 64)
+        torch.testing.assert_close(found, expected)
+        torch.testing.assert_close(together.state_dict(), one_by_one.state_dict())
+
+
+def network():
+    torch.manual_seed(0)
+    return SingerNet(16, 64, 3, filters=(4, 8), dense=())
