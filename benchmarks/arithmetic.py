@@ -33,7 +33,7 @@ class Operations(NamedTuple):
     training : float
         In a step of a fit.
     alone, overlapping : float
-        In prediction: by itself, and in a batch of 32 that overlap.
+        In prediction: by itself, and in a batch of those that overlap.
     dense : float
         In dense prediction.
     """
@@ -44,7 +44,7 @@ class Operations(NamedTuple):
     dense: float
 
 
-def operations(chunks, device, **network):
+def operations(chunks, device, batch_size=32, **network):
     """Count what a chunk costs.
 
     Parameters
@@ -53,6 +53,8 @@ def operations(chunks, device, **network):
         Of a recording.
     device : str
         Where to count: the network runs there, once.
+    batch_size : int, default=32
+        Chunks at once.
     **network
         Parameters of the `SingerNet`.
 
@@ -65,7 +67,7 @@ def operations(chunks, device, **network):
         net = SingerNet(n_bands, chunk_frames, n_outputs=46, **network).eval()
         chunk = torch.zeros(1, n_bands, chunk_frames)
         recording = torch.zeros(chunks.spectrogram.shape)
-    starts = chunks.starts[:32].tolist()
+    starts = chunks.starts[:batch_size].tolist()
     batch = recording[:, : starts[-1] + chunk_frames]
 
     def count(run, *x):

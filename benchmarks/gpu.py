@@ -121,7 +121,7 @@ def row(block, mode, batch, chunks, spectrograms, rate, drawn):
         "network's own, GB": "",
         "most recordings": "",
     }
-    costs = operations(chunks[0], DEVICE, block=block, aggregation="attention")
+    costs = operations(chunks[0], DEVICE, batch, block=block, aggregation="attention")
     for what, cost in (
         ("training", costs.training),
         ("prediction", costs.overlapping),
