@@ -7,8 +7,7 @@ from torch import nn
 
 from singerlearn.chunks import ChunkClassifierMixin, mean_of_each
 from singerlearn.features import as_chunks
-from singerlearn.identities import count_identities
-from singerlearn.labels import encode_singers
+from singerlearn.labels import encode_given, encode_singers
 from singerlearn.pretrained import TransferMixin
 from singerlearn.training import PAPER, NetOverChunks
 
@@ -292,19 +291,13 @@ class SingerNetClassifier(
         """
         X = self._begin_fit(X)
         names, codes = encode_singers(y, len(X))
+        groups = encode_given(groups, "groups", len(X))
         weights = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-        chunks = as_chunks(X, self.chunker)
         self._fit_net(
-            chunks,
+            as_chunks(X, self.chunker),
             codes,
-            n_outputs=count_identities(
-                len(names),
-                self.stretches,
-                self.synthetic_singers,
-                chunks[0].front_end,
-            ),
-            criterion=nn.CrossEntropyLoss,
             n_singers=len(names),
+            criterion=lambda _: nn.CrossEntropyLoss,
             weights=weights,
             groups=groups,
         )

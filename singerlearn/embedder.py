@@ -8,13 +8,13 @@ import numpy as np
 from scipy.spatial.distance import pdist
 from sklearn.base import TransformerMixin
 from sklearn.metrics import roc_auc_score
+from sklearn.preprocessing import normalize
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from singerlearn.batches import ChunkBatches
 from singerlearn.chunks import mean_of_each
 from singerlearn.features import as_chunks
-from singerlearn.identities import count_identities
-from singerlearn.labels import encode_labels, encode_singers
+from singerlearn.labels import encode_given, encode_labels, encode_singers
 from singerlearn.nn.losses import LOSSES, criterion
 from singerlearn.partners import (
     PairBatches,
@@ -308,22 +308,30 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
         """
         X = self._begin_fit(X)
         names, codes = encode_singers(y, len(X))
-        if songs is not None:
-            songs = encode_labels(songs, "songs", len(X))[1]
+        groups = encode_given(groups, "groups", len(X))
+        songs = encode_given(songs, "songs", len(X))
         if validation_singers is not None:
             validation_singers = self._recordings_of(validation_singers, names, codes)
+        compares = LOSSES[self.loss].compares
+        among_chunks = songs is None and self.partners_from == "chunks"
+        if compares and not among_chunks:
+            check_partners(names, codes, songs)
         chunks = as_chunks(X, self.chunker)
-        batches, songs = self._batches(chunks, names, codes, songs)
+        if compares and among_chunks:
+            of_chunks = np.repeat(codes, [len(c) for c in chunks])
+            check_partners(names, of_chunks, unit="chunk")
+        if compares and songs is None:
+            songs = np.arange(len(chunks))
         self._fit_net(
             chunks,
             codes,
-            n_outputs=self.n_components,
-            criterion=self._criterion(len(names), chunks[0].front_end),
             n_singers=len(names),
+            criterion=self._criterion,
+            n_outputs=self.n_components,
             groups=groups,
-            songs=songs,
+            songs=songs if compares else None,
             validation=validation_singers,
-            batches=batches,
+            batches=self._batches(among_chunks),
         )
         return self
 
@@ -362,10 +370,7 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
         embeddings = self._apply_net(X)
         if not self.net_.criterion_.on_sphere:
             return embeddings
-        lengths = [np.linalg.norm(e, axis=1, keepdims=True) for e in embeddings]
-        return [
-            e / np.maximum(n, 1e-12) for e, n in zip(embeddings, lengths, strict=True)
-        ]
+        return [normalize(chunks) for chunks in embeddings]
 
     def score(self, X, y):
         """Return how well distances tell whether two recordings have one singer.
@@ -417,7 +422,7 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
     def _begin_fit(self, X):
         """List the recordings, having judged how they will meet, too."""
         X = super()._begin_fit(X)
-        self._criterion(1, None)
+        self._criterion(1)
         if self.batch_size < self._batch_unit:
             raise ValueError(
                 f"batch_size={self.batch_size} does not hold two singers with "
@@ -428,30 +433,32 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
 
     @property
     def _batch_unit(self):
-        """A pair; or two singers, where a batch is of several."""
-        in_pairs = self.loss in ("contrastive", "margin-softmax")
-        return 2 if in_pairs else 2 * self.chunks_per_singer
+        """Chunks that must meet: a pair, or those of two singers."""
+        units = {None: 1, "pairs": 2, "singers": 2 * self.chunks_per_singer}
+        return units[LOSSES[self.loss].compares]
 
-    def _criterion(self, n_singers, front_end):
-        """Return the loss over so many recorded singers, to be made with the net."""
+    def _criterion(self, n_singers):
+        """Return the loss over so many singers, to be made with the net."""
         return criterion(
             self.loss,
             self.loss_params or {},
             margin=self.margin,
             n_components=self.n_components,
-            n_singers=count_identities(
-                n_singers, self.stretches, self.synthetic_singers, front_end
-            ),
+            n_singers=n_singers,
         )
 
     def _restore(self, card):
         """Make what `fit` makes of a pretrained network."""
         self._validate_params()
-        criterion = self._criterion(1, card["front_end"])
-        self._restore_net(card, self.n_components, criterion)
+        self._restore_net(card, self.n_components, self._criterion(1))
 
     def _recordings_of(self, validation_singers, names, codes):
         """Return the indices of the validation singers' recordings."""
+        if LOSSES[self.loss].compares is None:
+            raise ValueError(
+                f"loss={self.loss!r} can only judge singers that it is trained on; "
+                "take another loss, or no validation_singers"
+            )
         several = isinstance(validation_singers, Iterable)
         one = isinstance(validation_singers, str) or not several
         wanted = [validation_singers] if one else list(validation_singers)
@@ -460,11 +467,6 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
         if unknown:
             raise ValueError(f"validation_singers names {listed(unknown)}, not in y")
         aside = np.array([name in wanted for name in known])
-        if self.loss == "margin-softmax":
-            raise ValueError(
-                "loss='margin-softmax' can only judge singers that it is trained on; "
-                "take another loss, or no validation_singers"
-            )
         if min(aside.sum(), (~aside).sum()) < 2:
             raise ValueError(
                 f"{aside.sum()} of {len(names)} singers are validation singers; two or "
@@ -472,24 +474,15 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
             )
         return np.flatnonzero(aside[codes])
 
-    def _batches(self, chunks, names, codes, songs):
-        """Return how chunks meet in a batch, and the song in which partners differ."""
-        if self.loss == "margin-softmax":
-            return ChunkBatches, None
-        same_recording = songs is None and self.partners_from == "chunks"
-        unit = "recording" if songs is None else "song"
-        songs = np.arange(len(chunks)) if songs is None else songs
-        if same_recording:
-            n_chunks = [len(c) for c in chunks]
-            check_partners(
-                names, np.repeat(codes, n_chunks), np.arange(sum(n_chunks)), "chunk"
-            )
-        else:
-            check_partners(names, codes, songs, unit)
-        if self.loss == "contrastive":
-            return partial(PairBatches, same_recording=same_recording), songs
+    def _batches(self, among_chunks):
+        """Return how chunks meet in a batch."""
+        compares = LOSSES[self.loss].compares
+        if compares is None:
+            return ChunkBatches
+        if compares == "pairs":
+            return partial(PairBatches, same_recording=among_chunks)
         return partial(
             SingerBatches,
-            same_recording=same_recording,
+            same_recording=among_chunks,
             chunks_per_singer=self.chunks_per_singer,
-        ), songs
+        )

@@ -19,35 +19,6 @@ def check_stretches(stretches):
             )
 
 
-def count_identities(n_singers, stretches, synthetic_singers=0, front_end=None):
-    """Return how many singers there are to tell apart.
-
-    Parameters
-    ----------
-    n_singers : int
-        Who were recorded.
-    stretches : sequence of float
-    synthetic_singers : int, "auto" or SyntheticSingers, default=0
-    front_end : dict or None, default=None
-        Of the recordings' chunks, by which "auto" goes.
-    """
-    wanted = wanted_singers(synthetic_singers, front_end)
-    n_synthetic = getattr(wanted, "n_singers", wanted)
-    return n_singers * (1 + len(stretches)) + n_synthetic
-
-
-def wanted_singers(synthetic_singers, front_end):
-    """Return how many synthetic singers, or who, once "auto" has been decided."""
-    if not isinstance(synthetic_singers, str):
-        return synthetic_singers
-    return AUTO if can_be_heard(front_end) else 0
-
-
-def can_be_heard(front_end):
-    """Tell whether synthetic singers can be heard as these recordings are."""
-    return (front_end or {}).get("spectrogram") == "mel"
-
-
 def gather_crowd(synthetic_singers, front_end, chunk_frames, rng):
     """Return the synthetic singers, to be heard as the recordings were.
 
@@ -71,13 +42,15 @@ def gather_crowd(synthetic_singers, front_end, chunk_frames, rng):
         If the recordings' chunks are not Mel spectrograms, or there is no synthetic
         singer, or only one song of each.
     """
-    synthetic_singers = wanted_singers(synthetic_singers, front_end)
+    can_be_heard = (front_end or {}).get("spectrogram") == "mel"
+    if isinstance(synthetic_singers, str):  # "auto"
+        synthetic_singers = AUTO if can_be_heard else 0
     if synthetic_singers == 0:
         return None
     if isinstance(synthetic_singers, Integral):
         seed = rng.randint(2**31 - 1)
         synthetic_singers = SyntheticSingers(synthetic_singers, random_state=seed)
-    if not can_be_heard(front_end):
+    if not can_be_heard:
         raise ValueError(
             "synthetic singers are heard as by MelChunker, but these chunks were made "
             f"otherwise ({front_end}); set synthetic_singers=0"
@@ -89,8 +62,8 @@ def gather_crowd(synthetic_singers, front_end, chunk_frames, rng):
         )
     if synthetic_singers.n_songs < 2:
         raise ValueError(
-            f"{synthetic_singers} have one song each, which is not to be told from its "
-            "singer; give them two or more"
+            f"{synthetic_singers} have one song each, so that singer and song cannot "
+            "be told apart; give them two or more"
         )
     parameters = {k: v for k, v in front_end.items() if k != "spectrogram"}
     return replace(synthetic_singers, n_frames=chunk_frames, front_end=parameters)

@@ -68,6 +68,11 @@ def encode_labels(labels, name, n=None, *, at_least=1, remedy="give one for each
     return distinct, codes
 
 
+def encode_given(labels, name, n):
+    """Return the labels as `encode_labels` codes them; None where there are none."""
+    return None if labels is None else encode_labels(labels, name, n)[1]
+
+
 def encode_singers(y, n, *, at_least=2):
     """Encode the singers that a model learns to tell: names, or whole numbers.
 

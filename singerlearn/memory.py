@@ -8,19 +8,21 @@ import torch
 
 
 @contextmanager
-def naming_what_does_not_fit(message):
-    """Turn "out of memory" into a ValueError with this message."""
+def naming_what_does_not_fit(describe):
+    """Turn "out of memory" into a ValueError with the message that `describe` returns.
+
+    It is called when memory is free again, so that it may try what would fit.
+    """
     try:
         yield
     except torch.OutOfMemoryError as error:
         # The frames of what failed still hold all that filled the memory.
         traceback.clear_frames(error.__traceback__)
-        raise ValueError(message) from error
+        raise ValueError(describe()) from error
 
 
-@contextmanager
-def naming_the_batch_that_fits(net, train, unit=1):
-    """Turn "out of memory" into an error that names a batch size that fits.
+def advise_batch(net, train, unit=1):
+    """Say of a batch that does not fit which one would.
 
     Parameters
     ----------
@@ -29,17 +31,12 @@ def naming_the_batch_that_fits(net, train, unit=1):
     unit : int, default=1
         Of whose multiples a batch is made: 2 where chunks meet in pairs.
     """
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        # Or else it would still be full where smaller batches are tried.
-        traceback.clear_frames(error.__traceback__)
-        fits = largest_batch(net, train, unit)
-        advice = f"batch_size={fits} does" if fits else f"nor does {unit}"
-        raise ValueError(
-            f"batch_size={net.batch_size} does not fit into the memory of "
-            f"{net.device!r}; {advice}"
-        ) from error
+    fits = largest_batch(net, train, unit)
+    advice = f"batch_size={fits} does" if fits else f"nor does {unit}"
+    return (
+        f"batch_size={net.batch_size} does not fit into the memory of "
+        f"{net.device!r}; {advice}"
+    )
 
 
 def largest_batch(net, train, unit):

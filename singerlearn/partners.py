@@ -16,9 +16,9 @@ class PartnerBatches(ChunkBatches):
     """Batches of chunks that are there for each other's sake.
 
     Anchors are drawn as `ChunkBatches` draws chunks, and their partners from the whole
-    data set. A partner of the same singer is of another
-    recording, or of another song where the data set tells songs, and never the chunk
-    itself. Shuffled anew each epoch if seeded, else every epoch is the same.
+    data set. A partner of the same singer is of another recording, or of another song
+    where the data set tells songs, and never the chunk itself. Shuffled anew each epoch
+    if seeded, else every epoch is the same.
 
     Parameters
     ----------
@@ -167,18 +167,22 @@ def run_of_each(codes):
     return np.stack([np.searchsorted(codes, codes, s) for s in ("left", "right")])
 
 
-def check_partners(names, singers, songs, unit):
-    """Refuse singers of whom there are no two songs to be compared.
+def check_partners(names, singers, songs=None, unit="recording"):
+    """Refuse singers of whom there are no two recordings, or songs, to be compared.
 
     Parameters
     ----------
     names : ndarray of shape (n_singers,)
-    singers, songs : ndarray of shape (n,)
-        Integer singer and song of each recording (or chunk).
-    unit : str
-        What a song is to be called: "song", "recording" or "chunk".
+    singers : ndarray of shape (n,)
+        Integer singer of each recording, or chunk.
+    songs : ndarray of shape (n,), default=None
+        Integer song of each; None if each counts for itself.
+    unit : str, default="recording"
+        What each is, for the error.
     """
-    lonely = np.bincount(np.unique(np.stack([singers, songs]), axis=1)[0]) < 2
+    if songs is not None:
+        singers, unit = np.unique(np.stack([singers, songs]), axis=1)[0], "song"
+    lonely = np.bincount(singers) < 2
     if lonely.any():
         raise ValueError(
             f"the loss compares two {unit}s of each singer, and there is only one of "

@@ -6,7 +6,7 @@ criterion and what they make of the output.
 
 import copy
 import warnings
-from functools import wraps
+from functools import partial, wraps
 from numbers import Integral, Real
 from pathlib import Path
 
@@ -31,16 +31,10 @@ from singerlearn.device import (
     seeded_torch,
 )
 from singerlearn.features import as_chunks, as_recordings
-from singerlearn.identities import (
-    check_stretches,
-    count_identities,
-    gather_crowd,
-    wanted_singers,
-)
+from singerlearn.identities import check_stretches, gather_crowd
 from singerlearn.inference import read_chunks, read_densely
 from singerlearn.inner_split import draw_validation
-from singerlearn.labels import encode_labels
-from singerlearn.memory import naming_the_batch_that_fits, naming_what_does_not_fit
+from singerlearn.memory import advise_batch, naming_what_does_not_fit
 from singerlearn.nn import SingerNet
 from singerlearn.nn.body import check_body
 from singerlearn.pretrained import load_weights, read_card
@@ -97,7 +91,7 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
     over the chunks of recordings.
     """
 
-    # Whether a pretrained network's output layer says what this one's shall say.
+    # Whether `fit` takes over the output layer of a pretrained network, too.
     _keeps_output = False
 
     _batch_unit = 1  # chunks; a batch holds one unit at least
@@ -176,9 +170,9 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
         chunks,
         targets,
         *,
-        n_outputs,
-        criterion,
         n_singers,
+        criterion,
+        n_outputs=None,
         weights=None,
         groups=None,
         songs=None,
@@ -193,16 +187,16 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
             One entry a recording.
         targets : ndarray of shape (n_recordings,)
             Integer target of each recording, shared by its chunks.
-        n_outputs : int
-            Width of the network's output.
-        criterion : callable that returns a torch.nn.Module
-            Which is called with the network's output and the targets of a batch.
         n_singers : int
             Singers in the targets. Those made of them, and synthetic ones, follow.
+        criterion : callable
+            Takes the number of all these, and returns what makes the loss.
+        n_outputs : int, default=None
+            Width of the network's output; None for one of each of them.
         weights : ndarray of shape (n_recordings,), default=None
             How often each recording is drawn in an epoch, on average; None: once.
-        groups : array-like of shape (n_recordings,), default=None
-            Recordings that the inner split must keep together.
+        groups : ndarray of shape (n_recordings,), default=None
+            Integer group of each recording; the inner split keeps groups together.
         songs : ndarray of shape (n_recordings,), default=None
             Integer song of each recording; the inner split leaves two of each singer.
         validation : ndarray of shape (n_validation_recordings,), default=None
@@ -215,8 +209,6 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
             self._take_front_end(read_card(self.pretrained))
             self._check_front_end(chunks[0])
         weights = np.ones(len(chunks)) if weights is None else weights
-        if groups is not None:
-            groups = encode_labels(groups, "groups", len(chunks))[1]
         self.front_end_, self.hop_frames_ = chunks[0].front_end, chunks[0].hop_frames
         self.n_features_in_, self.chunk_frames_ = chunks[0].shape[1:]
         rng = check_random_state(self.random_state)
@@ -227,9 +219,11 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
 
         gigabytes = sum(c.spectrogram.size for c in chunks) * 4e-9
         with naming_what_does_not_fit(
-            f"the spectrograms of {len(chunks)} recordings, {gigabytes:.2g} GB, do not "
-            f"fit into the memory of {device!r}; fit fewer or shorter recordings, or "
-            "set device='cpu'"
+            lambda: (
+                f"the spectrograms of {len(chunks)} recordings, {gigabytes:.2g} GB, do "
+                f"not fit into the memory of {device!r}; fit fewer or shorter "
+                "recordings, or set device='cpu'"
+            )
         ):
             whole = ChunkDataset(chunks, targets, weights, device, songs)
         drawn = np.flatnonzero(weights > 0)
@@ -237,11 +231,7 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
         # other singers meet nobody but each other.
         meet = drawn if validation is None else validation
         if validation is None:
-            validation = drawn[:0]
-            if self.early_stopping:
-                groups = drawn if groups is None else groups[drawn]
-                kept = None if songs is None else songs[drawn]
-                validation = drawn[draw_validation(targets[drawn], groups, rng, kept)]
+            validation = self._set_aside(drawn, targets, groups, songs, rng)
         train = whole.subset(np.setdiff1d(drawn, validation))
         if train.weights.sum() < 1 - 1e-9:  # but for a rounding
             raise ValueError(
@@ -252,20 +242,30 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
         valid = whole.subset(meet, np.isin(meet, validation).astype(float))
         if self.stretches:
             train = train.stretched(self.stretches, n_singers)
+        n_identities = n_singers * (1 + len(self.stretches))
         if crowd is not None:
-            others = count_identities(n_singers, self.stretches)
             most = self.chunks_per_recording
-            train = train.joined(crowd, others, self.synthetic_share, most)
+            train = train.joined(crowd, n_identities, self.synthetic_share, most)
+            n_identities += crowd.n_singers
         self.validation_indices_ = validation
         seed = rng.randint(2**31 - 1)
         with seeded_torch(seed, device), self._kept_memory(device):
-            net = self._build_net(n_outputs, criterion, batches, device, seed)
+            net = self._build_net(
+                n_outputs or n_identities,
+                criterion(n_identities),
+                device,
+                seed,
+                batches=batches,
+                augment=choose_augmentations(self.augment, crowd is not None),
+            )
             if self.pretrained is not None:
                 load_weights(net.module_, self.pretrained, output=self._keeps_output)
             # On a CPU, convolutions run up to twice as fast over channels-last.
             net.module_.to(memory_format=torch.channels_last)
             net.module_.compiled = self.compile
-            with naming_the_batch_that_fits(net, train, self._batch_unit):
+            with naming_what_does_not_fit(
+                partial(advise_batch, net, train, self._batch_unit)
+            ):
                 run(net, train, valid if len(validation) else None)
         net.optimizer_.state.clear()  # Adam's moments, twice as large as the weights
         net.module_.compiled = False  # not compiled anew for one chunk
@@ -274,6 +274,14 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
             if not net.module_.eval()(train.batch([0])[0]).isfinite().all():
                 raise diverged(net)
         self._take_net(net)
+
+    def _set_aside(self, drawn, targets, groups, songs, rng):
+        """Return the recordings, of those drawn, that early stopping validates on."""
+        if not self.early_stopping:
+            return drawn[:0]
+        groups = drawn if groups is None else groups[drawn]
+        songs = None if songs is None else songs[drawn]
+        return drawn[draw_validation(targets[drawn], groups, rng, songs)]
 
     def get_feature_names_out(self, input_features=None):
         """Names of the columns that `transform` returns.
@@ -329,7 +337,7 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
         self._take_front_end(card)
         device = check_device(self.device)
         with seeded_torch(0, device):
-            net = self._build_net(n_outputs, criterion, ChunkBatches, device, seed=0)
+            net = self._build_net(n_outputs, criterion, device, seed=0)
         load_weights(net.module_, self.pretrained)
         net.module_.to(memory_format=torch.channels_last)
         self._take_net(net)
@@ -341,10 +349,10 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
         parameters = {name: getattr(self, name) for name in self._kept}
         self._kept_parameters = copy.deepcopy(parameters)
 
-    def _build_net(self, n_outputs, criterion, batches, device, seed):
+    def _build_net(
+        self, n_outputs, criterion, device, seed, *, batches=ChunkBatches, augment=()
+    ):
         """Return the skorch net, its weights drawn, before training."""
-        n_synthetic = wanted_singers(self.synthetic_singers, self.front_end_)
-        augment = choose_augmentations(self.augment, among_synthetic=n_synthetic != 0)
         callbacks = [FiniteLoss(), *(copy.deepcopy(self.callbacks) or [])]
         if self.lr_schedule == "one-cycle":
             callbacks.append(OneCycle(self.lr))
@@ -419,8 +427,10 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
             torch.inference_mode(),
             self._kept_memory(device),
             naming_what_does_not_fit(
-                f"batch_size={self.batch_size} does not fit into the memory of "
-                f"{str(device)!r}; set_params a smaller one, which needs no new fit"
+                lambda: (
+                    f"batch_size={self.batch_size} does not fit into the memory of "
+                    f"{str(device)!r}; set_params a smaller one, which needs no new fit"
+                )
             ),
         ):
             return read(module, chunks, reading, self.batch_size)
@@ -457,5 +467,5 @@ def run(net, train, valid):
         warnings.warn(
             f"training was interrupted after {len(net.history)} of {net.max_epochs} "
             "epochs; what it has learnt is kept, with early stopping the best so far",
-            stacklevel=4,
+            stacklevel=5,  # run, _fit_net, all_or_nothing, fit, who called it
         )

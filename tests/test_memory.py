@@ -1,6 +1,7 @@
 """Out of memory is one clear error, in training, in prediction and before either."""
 
 import weakref
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,8 +10,8 @@ import torch
 from singerlearn import SingerEmbedder, SingerNetClassifier
 from singerlearn.batches import ChunkDataset
 from singerlearn.memory import (
+    advise_batch,
     largest_batch,
-    naming_the_batch_that_fits,
     naming_what_does_not_fit,
 )
 from singerlearn.skorch_net import NetReadOnceAnEpoch
@@ -75,7 +76,7 @@ def test_what_the_failed_step_held_is_free_when_a_smaller_batch_is_tried(recordi
     net, train = Net(), ChunkDataset(recordings)
     with (
         pytest.raises(ValueError, match="batch_size=6 does not fit .* batch_size=3 do"),
-        naming_the_batch_that_fits(net, train),
+        naming_what_does_not_fit(partial(advise_batch, net, train)),
     ):
         net.train_step_single(train.batch(np.arange(6)))
 
@@ -90,7 +91,7 @@ def test_what_did_not_fit_is_let_go_before_the_error_is():
 
     with (
         pytest.raises(ValueError, match="too much") as caught,
-        naming_what_does_not_fit("too much"),
+        naming_what_does_not_fit(lambda: "too much"),
     ):
         fill()
     assert held[0]() is None

@@ -56,15 +56,36 @@ class Counting:
         ),
         (SingerEmbedder, {"batch_size": 4}, "aabb", "does not hold two singers"),
         (SingerEmbedder, {}, "aab", "y holds 3 labels for 4 recordings"),
+        (SingerEmbedder, {}, "aaab", "two recordings of each .* only one of 'b'"),
     ],
 )
 def test_what_can_be_judged_at_once_is_judged_before_recordings_are_loaded(
     kind, parameters, y, message, rng
 ):
+    refuse_unheard(kind(**parameters), y, {}, message, rng)
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "message"),
+    [
+        (SingerNetClassifier, {"groups": "ab"}, "groups holds 2 labels for 4"),
+        (SingerNetClassifier, {"sample_weight": [1]}, "sample_weight.shape"),
+        (SingerEmbedder, {"groups": "ab"}, "groups holds 2 labels for 4"),
+        (SingerEmbedder, {"songs": "ab"}, "songs holds 2 labels for 4"),
+        (SingerEmbedder, {"songs": "xyzz"}, "two songs of each .* only one of 'b'"),
+        (SingerEmbedder, {"validation_singers": "z"}, "names 'z', not in y"),
+    ],
+)
+def test_so_is_what_is_told_of_the_recordings(kind, given, message, rng):
+    given = {name: list(labels) for name, labels in given.items()}
+    refuse_unheard(kind(), "aabb", given, message, rng)
+
+
+def refuse_unheard(model, y, given, message, rng):
     chunker = Counting()
-    model = kind(chunker=chunker, **parameters)
+    model.set_params(chunker=chunker)
     with pytest.raises((ValueError, FileNotFoundError), match=message):
-        model.fit([rng.randn(9000) for _ in range(4)], list(y))
+        model.fit([rng.randn(9000) for _ in range(4)], list(y), **given)
     assert chunker.asked == 0
 
 

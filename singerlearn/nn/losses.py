@@ -3,7 +3,9 @@
 Each is called with the embeddings of a batch, (batch, n_components), and the code of
 the singer in each, (batch,), and returns one number. Where `on_sphere` is true only the
 directions of embeddings count for it: they are to be brought to length 1 before they
-are compared. A parameter with which the loss means nothing raises ValueError.
+are compared. `compares` says what chunks meet in a batch: "pairs", several of each of
+several "singers", or, where it is None, any. A parameter with which the loss means
+nothing raises ValueError.
 """
 
 import inspect
@@ -38,6 +40,7 @@ class Contrastive(nn.Module):
     """
 
     on_sphere = False
+    compares = "pairs"
 
     def __init__(self, margin=1.0):
         super().__init__()
@@ -69,6 +72,7 @@ class Triplet(nn.Module):
     """
 
     on_sphere = False
+    compares = "singers"
 
     def __init__(self, margin=1.0):
         super().__init__()
@@ -101,6 +105,7 @@ class SupervisedContrastive(nn.Module):
     """
 
     on_sphere = True
+    compares = "singers"
 
     def __init__(self, temperature=0.1):
         super().__init__()
@@ -143,6 +148,7 @@ class MarginSoftmax(nn.Module):
     """
 
     on_sphere = True
+    compares = None
 
     def __init__(self, n_components, n_singers, angle=0.2, scale=30.0):
         super().__init__()
