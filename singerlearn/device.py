@@ -1,8 +1,5 @@
-"""What the machine offers a network: a device, a precision, seeds, kept memory."""
+"""What the machine offers a network: a device, a precision, processes, seeds."""
 
-import ctypes
-import os
-import platform
 import threading
 from contextlib import contextmanager
 
@@ -12,15 +9,6 @@ from joblib import cpu_count
 # Processes that sing for a GPU: with so many, a fit keeps most of its pace there.
 MOST_PROCESSES = 16
 
-# Settings of glibc: never give back, never map anew. Once any is set, its thresholds no
-# longer adjust themselves to what the process asks for; so afterwards they stand where
-# they would have risen to at most, lest every array of 1 MB be mapped anew.
-_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
-_KEEPING = {_TRIM_THRESHOLD: -1, _MMAP_MAX: 0}
-_AFTERWARDS = {_TRIM_THRESHOLD: 2**26, _MMAP_THRESHOLD: 2**25, _MMAP_MAX: 65536}
-
-_lock = threading.Lock()
-_n_keepers = 0
 _seeding = threading.RLock()
 
 
@@ -94,48 +82,3 @@ def seeded_torch(seed, device):
         elif device.type != "cpu":  # of others torch has no state to give back
             torch.get_device_module(device).manual_seed(seed)
         yield
-
-
-@contextmanager
-def kept_memory(keep=True):
-    """Keep freed memory for the next step, instead of giving it back in between.
-
-    glibc returns every large tensor to the kernel and has it mapped, and zeroed, anew
-    in the next step. While this is in force, in any thread, it does not; afterwards
-    what was kept is given back. Does nothing with another C library, or where the
-    environment has settings for glibc's malloc of its own.
-
-    Parameters
-    ----------
-    keep : bool, default=True
-        False to do nothing.
-    """
-    libc = _glibc() if keep else None
-    if libc is None:
-        yield
-        return
-    _count(libc, 1)
-    try:
-        yield
-    finally:
-        _count(libc, -1)
-
-
-def _glibc():
-    """Return glibc, unless it is another library or has its orders already."""
-    ordered = any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ)
-    if ordered or platform.libc_ver()[0] != "glibc":
-        return None
-    return ctypes.CDLL(None)
-
-
-def _count(libc, change):
-    """Let the first who keeps memory switch, and the last switch back."""
-    global _n_keepers
-    with _lock:
-        before, _n_keepers = _n_keepers, _n_keepers + change
-        if 0 in (before, _n_keepers):
-            for setting, value in (_KEEPING if _n_keepers else _AFTERWARDS).items():
-                libc.mallopt(setting, value)
-        if not _n_keepers:
-            libc.malloc_trim(0)

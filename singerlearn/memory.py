@@ -1,10 +1,69 @@
-"""Out of memory: errors that say what did not fit, and what would."""
+"""Memory: kept between steps; and where there is too little, what would fit."""
 
+import ctypes
+import os
+import platform
+import threading
 import traceback
 from contextlib import contextmanager
 
 import numpy as np
 import torch
+
+# Settings of glibc: never give back, never map anew. Once any is set, its thresholds no
+# longer adjust themselves to what the process asks for; so afterwards they stand where
+# they would have risen to at most, lest every array of 1 MB be mapped anew.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
+_KEEPING = {_TRIM_THRESHOLD: -1, _MMAP_MAX: 0}
+_AFTERWARDS = {_TRIM_THRESHOLD: 2**26, _MMAP_THRESHOLD: 2**25, _MMAP_MAX: 65536}
+
+_lock = threading.Lock()
+_n_keepers = 0
+
+
+@contextmanager
+def kept_memory(keep=True):
+    """Keep freed memory for the next step, instead of giving it back in between.
+
+    glibc returns every large tensor to the kernel and has it mapped, and zeroed, anew
+    in the next step. While this is in force, in any thread, it does not; afterwards
+    what was kept is given back. Does nothing with another C library, or where the
+    environment has settings for glibc's malloc of its own.
+
+    Parameters
+    ----------
+    keep : bool, default=True
+        False to do nothing.
+    """
+    libc = _glibc() if keep else None
+    if libc is None:
+        yield
+        return
+    _count(libc, 1)
+    try:
+        yield
+    finally:
+        _count(libc, -1)
+
+
+def _glibc():
+    """Return glibc, unless it is another library or has its orders already."""
+    ordered = any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ)
+    if ordered or platform.libc_ver()[0] != "glibc":
+        return None
+    return ctypes.CDLL(None)
+
+
+def _count(libc, change):
+    """Let the first who keeps memory switch, and the last switch back."""
+    global _n_keepers
+    with _lock:
+        before, _n_keepers = _n_keepers, _n_keepers + change
+        if 0 in (before, _n_keepers):
+            for setting, value in (_KEEPING if _n_keepers else _AFTERWARDS).items():
+                libc.mallopt(setting, value)
+        if not _n_keepers:
+            libc.malloc_trim(0)
 
 
 @contextmanager

@@ -27,14 +27,13 @@ from singerlearn.device import (
     check_device,
     check_precision,
     count_processes,
-    kept_memory,
     seeded_torch,
 )
 from singerlearn.features import as_chunks, as_recordings
 from singerlearn.identities import check_stretches, gather_crowd
 from singerlearn.inference import read_chunks, read_densely
 from singerlearn.inner_split import draw_validation
-from singerlearn.memory import advise_batch, naming_what_does_not_fit
+from singerlearn.memory import advise_batch, kept_memory, naming_what_does_not_fit
 from singerlearn.nn import SingerNet
 from singerlearn.nn.body import check_body
 from singerlearn.pretrained import load_weights, read_card

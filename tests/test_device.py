@@ -1,7 +1,3 @@
-import ctypes
-import subprocess
-import sys
-
 import pytest
 import torch
 
@@ -10,7 +6,6 @@ from singerlearn.device import (
     check_device,
     check_precision,
     count_processes,
-    kept_memory,
     seeded_torch,
 )
 
@@ -65,76 +60,3 @@ def test_devices_that_do_not_train_are_not_seeded(monkeypatch):
             monkeypatch.setattr(module, name, pytest.fail, raising=False)
     with seeded_torch(0, "cpu"):
         pass
-
-
-class Glibc:
-    """Keeps what is set instead of setting it."""
-
-    def __init__(self):
-        self.settings, self.trimmed = {}, 0
-
-    def mallopt(self, setting, value):
-        self.settings[setting] = value
-
-    def malloc_trim(self, pad):
-        self.trimmed += 1
-
-
-def test_memory_is_kept_until_the_last_one_leaves(monkeypatch):
-    libc = Glibc()
-    monkeypatch.setattr(device, "_glibc", lambda: libc)
-    with pytest.raises(RuntimeError), kept_memory():
-        with kept_memory():
-            assert libc.settings == {-1: -1, -4: 0}
-        assert libc.settings == {-1: -1, -4: 0} and not libc.trimmed
-        raise RuntimeError
-    assert libc.settings == {-1: 2**26, -3: 2**25, -4: 65536} and libc.trimmed == 1
-
-
-def test_memory_is_left_alone_where_it_is_said_so(monkeypatch):
-    monkeypatch.setattr(device, "_glibc", lambda: pytest.fail("asked for glibc"))
-    with kept_memory(False):
-        pass
-
-
-@pytest.mark.parametrize("name", ["MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES"])
-def test_the_environments_own_settings_take_precedence(monkeypatch, name):
-    monkeypatch.setenv(name, "1")
-    assert device._glibc() is None
-
-
-def test_other_c_libraries_are_left_alone(monkeypatch):
-    monkeypatch.setattr(device.platform, "libc_ver", lambda: ("", ""))
-    assert device._glibc() is None
-
-
-FAULTS = """
-import resource
-import numpy as np
-from singerlearn.device import kept_memory
-def faults(keep, size):
-    with kept_memory(keep):
-        np.ones(4 * size)  # the first ones always
-        np.ones(size)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        for _ in range(3):
-            np.ones(size)
-        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-print(faults(False, 2**19), faults(False, 2**25))
-print(faults(True, 2**25))
-print(faults(False, 2**19), faults(False, 2**25))
-"""
-
-
-@pytest.mark.skipif(
-    not hasattr(ctypes.CDLL(None), "mallopt") or device._glibc() is None,
-    reason="needs glibc without settings of its own",
-)
-def test_no_page_is_mapped_anew_while_memory_is_kept():
-    done = subprocess.run(
-        [sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    small, large, kept, small_after, large_after = map(int, done.stdout.split())
-    assert kept < 0.01 * large and large_after > 0.5 * large
-    # What glibc keeps by itself, arrays of 4 MB here, it keeps afterwards, too.
-    assert small < 0.01 * large and small_after < 0.01 * large

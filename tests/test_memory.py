@@ -1,5 +1,8 @@
-"""Out of memory is one clear error, in training, in prediction and before either."""
+"""Out of memory is one clear error; and what is freed is kept while a net runs."""
 
+import ctypes
+import subprocess
+import sys
 import weakref
 from functools import partial
 
@@ -7,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from singerlearn import SingerEmbedder, SingerNetClassifier
+from singerlearn import SingerEmbedder, SingerNetClassifier, memory
 from singerlearn.batches import ChunkDataset
 from singerlearn.memory import (
     advise_batch,
+    kept_memory,
     largest_batch,
     naming_what_does_not_fit,
 )
@@ -110,3 +114,76 @@ def test_prediction_asks_for_smaller_batches(recordings, tiny, monkeypatch, infe
     monkeypatch.setattr(net.net_.module_, "frames", full)
     with pytest.raises(ValueError, match="batch_size=16 does not fit .*set_params"):
         net.predict(recordings)
+
+
+class Glibc:
+    """Keeps what is set instead of setting it."""
+
+    def __init__(self):
+        self.settings, self.trimmed = {}, 0
+
+    def mallopt(self, setting, value):
+        self.settings[setting] = value
+
+    def malloc_trim(self, pad):
+        self.trimmed += 1
+
+
+def test_memory_is_kept_until_the_last_one_leaves(monkeypatch):
+    libc = Glibc()
+    monkeypatch.setattr(memory, "_glibc", lambda: libc)
+    with pytest.raises(RuntimeError), kept_memory():
+        with kept_memory():
+            assert libc.settings == {-1: -1, -4: 0}
+        assert libc.settings == {-1: -1, -4: 0} and not libc.trimmed
+        raise RuntimeError
+    assert libc.settings == {-1: 2**26, -3: 2**25, -4: 65536} and libc.trimmed == 1
+
+
+def test_memory_is_left_alone_where_it_is_said_so(monkeypatch):
+    monkeypatch.setattr(memory, "_glibc", lambda: pytest.fail("asked for glibc"))
+    with kept_memory(False):
+        pass
+
+
+@pytest.mark.parametrize("name", ["MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES"])
+def test_the_environments_own_settings_take_precedence(monkeypatch, name):
+    monkeypatch.setenv(name, "1")
+    assert memory._glibc() is None
+
+
+def test_other_c_libraries_are_left_alone(monkeypatch):
+    monkeypatch.setattr(memory.platform, "libc_ver", lambda: ("", ""))
+    assert memory._glibc() is None
+
+
+FAULTS = """
+import resource
+import numpy as np
+from singerlearn.memory import kept_memory
+def faults(keep, size):
+    with kept_memory(keep):
+        np.ones(4 * size)  # the first ones always
+        np.ones(size)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(3):
+            np.ones(size)
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+print(faults(False, 2**19), faults(False, 2**25))
+print(faults(True, 2**25))
+print(faults(False, 2**19), faults(False, 2**25))
+"""
+
+
+@pytest.mark.skipif(
+    not hasattr(ctypes.CDLL(None), "mallopt") or memory._glibc() is None,
+    reason="needs glibc without settings of its own",
+)
+def test_no_page_is_mapped_anew_while_memory_is_kept():
+    done = subprocess.run(
+        [sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    small, large, kept, small_after, large_after = map(int, done.stdout.split())
+    assert kept < 0.01 * large and large_after > 0.5 * large
+    # What glibc keeps by itself, arrays of 4 MB here, it keeps afterwards, too.
+    assert small < 0.01 * large and small_after < 0.01 * large

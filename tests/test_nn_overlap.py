@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import nn
 
-from singerlearn.nn import SingerNet
+from singerlearn.nn import BLOCKS, SingerNet
 from singerlearn.nn.blocks import ResNeXtBlock, VanillaBlock, convolution
 from singerlearn.nn.overlap import share, worth_sharing
 
@@ -130,3 +130,47 @@ def test_batch_norm_learns_from_whole_chunks():
 def network():
     torch.manual_seed(0)
     return SingerNet(16, 64, 3, filters=(4, 8), dense=())
+
+
+class Gated(nn.Module):
+    """A block whose every frame hears the whole chunk."""
+
+    def __init__(self, in_channels, out_channels, stride=1):
+        super().__init__()
+        self.convolve = convolution(in_channels, out_channels, 5, stride=stride)
+
+    def forward(self, x):
+        h = self.convolve(x)
+        return h * h.mean(dim=(2, 3), keepdim=True).sigmoid()
+
+
+class Normed(nn.Sequential):
+    def __init__(self, in_channels, out_channels, stride=1):
+        super().__init__(
+            convolution(in_channels, out_channels, 5, stride=stride),
+            nn.InstanceNorm2d(out_channels),
+        )
+
+
+def dilated(in_channels, out_channels, stride=1):
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, 5, stride, padding=4, dilation=2),
+        nn.ReLU(),
+    )
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize(
+    ("block", "n_shared"), [(Gated, 2), (Normed, 2), (dilated, 4), (VanillaBlock, 4)]
+)
+def test_blocks_of_ones_own_hear_chunks_as_if_alone(block, n_shared, monkeypatch):
+    monkeypatch.setitem(BLOCKS, "own", block)
+    torch.manual_seed(0)
+    net = SingerNet(24, 128, 2, block="own", filters=(4, 4), dense=()).eval()
+    starts = range(0, 400, 10)
+    assert len(worth_sharing(net.convolutions, 528, starts, 128)) == n_shared
+    image = 60 * torch.rand(24, 528)
+    torch.testing.assert_close(
+        net.frames_of_chunks(image, starts, 128),
+        net.frames(torch.stack([image[:, s : s + 128] for s in starts])),
+    )

@@ -5,6 +5,9 @@ frames). Its convolutions keep bands and frames, and pooling happens between blo
 a stride of 2 halves them, rounding down, as a pool after the block would. The widths
 and the shortcut's projection are not in the text: they are what the paper's parameter
 counts imply.
+
+A block of one's own goes into `BLOCKS`. Where it is made of other layers than these,
+prediction hears chunks one by one, which takes longer (`singerlearn.nn.overlap`).
 """
 
 import torch

@@ -4,9 +4,26 @@ import torch
 from torch import nn
 from torch.nn.functional import max_pool2d, pad
 
+from singerlearn.nn.blocks import OneChannelConv2d, ResNeXtBlock, VanillaBlock
+
 # Ends so short take longer than their share, and cutting and joining takes time: where
 # more of the work than this would be left, nothing was gained.
 _WORTH = 0.75
+
+# What hears of a frame no more than lies under its kernel. Of others, a block of one's
+# own say, nobody knows.
+_LOCAL = {
+    nn.BatchNorm2d,
+    nn.Conv2d,
+    nn.Identity,
+    nn.MaxPool2d,
+    nn.ReLU,
+    nn.Sequential,
+    nn.ZeroPad2d,
+    OneChannelConv2d,
+    ResNeXtBlock,
+    VanillaBlock,
+}
 
 
 def span(layers):
@@ -32,7 +49,8 @@ def span(layers):
                 # A block's stride is in the last convolution with a reach, and in the
                 # shortcut beside it; it counts once, after the block.
                 stride = max(stride, part.stride[1])
-                around = max(part.kernel_size[1] - part.stride[1], 0)
+                reach = part.dilation[1] * (part.kernel_size[1] - 1) + 1
+                around = max(reach - part.stride[1], 0)
                 near += around // 2 * step
                 far += (around + 1) // 2 * step
             elif isinstance(part, nn.MaxPool2d):
@@ -64,6 +82,8 @@ def worth_sharing(layers, n_frames, starts, chunk_frames):
     """
     best, step = layers[:0], 1
     for i, layer in enumerate(layers):
+        if not {type(part) for part in layer.modules()} <= _LOCAL:
+            break
         if isinstance(layer, nn.MaxPool2d):
             some = layers[: i + 1]
             if span(some)[0] > 2 * step:  # a stride
