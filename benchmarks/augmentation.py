@@ -27,15 +27,14 @@ from itertools import product
 import collection
 import machine
 import numpy as np
+from accuracies import accuracies_of
 from command_line import make_parser
 from frozen_embeddings import fingerprints
 from past_the_paper import NETWORK
-from runs import Runs, markdown, mean_and_interval
+from runs import Runs, interval_over_seeds, markdown
 
 from singerlearn import MelChunker, SingerNetClassifier
 from singerlearn.audio import load
-from singerlearn.chunks import mean_of_each
-from singerlearn.metrics import chunk_accuracy, recording_accuracy
 from singerlearn.pretrained import ENCODERS, SHIPPED
 from singerlearn.synthesis import draw_channel
 from singerlearn.synthesis.waveform import transmit
@@ -76,11 +75,9 @@ def run(model, heard, singers, train, test):
     model.fit([here[i] for i in train], singers[train])
     fit = {"seconds": time.perf_counter() - start}
     for place in PLACES:
-        of_chunks = model.predict_proba_chunks([heard(place)[i] for i in test])
-        chunks = [model.classes_[p.argmax(axis=1)] for p in of_chunks]
-        named = model.classes_[mean_of_each(of_chunks).argmax(axis=1)]
-        fit[f"{place}: chunks"] = chunk_accuracy(singers[test], chunks)
-        fit[f"{place}: recordings"] = recording_accuracy(singers[test], named)
+        probabilities = model.predict_proba_chunks([heard(place)[i] for i in test])
+        right = accuracies_of(probabilities, model.classes_, singers[test])
+        fit |= {f"{place}: {what}": share for what, share in right.items()}
     return fit
 
 
@@ -88,13 +85,10 @@ def summarise(measured):
     """Yield a line for each row: means of the directions, with intervals over seeds."""
     for row in dict.fromkeys(fit["row"] for fit in measured):
         own = [fit for fit in measured if fit["row"] == row]
-        seeds = dict.fromkeys(fit["seed"] for fit in own)
         line = {"row": row, "fits": len(own)}
         for place, what in product(PLACES, ("chunks", "recordings")):
             name = f"{place}: {what}"
-            line[name] = mean_and_interval(
-                [np.mean([f[name] for f in own if f["seed"] == s]) for s in seeds]
-            )
+            line[name] = interval_over_seeds(own, name)
         yield line | {"seconds": f"{np.mean([fit['seconds'] for fit in own]):.0f}"}
 
 

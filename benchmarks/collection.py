@@ -168,6 +168,12 @@ def load(arguments, **made):
     )
 
 
+def of_folder(folder):
+    """Return the whole collection of a folder, as ``--data`` alone asks for it."""
+    nothing = dict.fromkeys(("root", "singers", "recordings", "duration"))
+    return load(argparse.Namespace(data=str(folder), **nothing))
+
+
 # Lyric in minor, lyric in major: what is reported, and what was chosen on.
 CROSSED = {"crossed": ("kids", "dogs"), "development": ("dogs", "kids")}
 

@@ -1,9 +1,16 @@
-"""What the commands that print tables of rows have in common to be asked."""
+"""What commands have in common to be asked."""
 
 import argparse
 from pathlib import Path
 
 import collection
+
+
+def bare_parser(document):
+    """Return a parser that asks for nothing, and whose help is a document as it is."""
+    return argparse.ArgumentParser(
+        description=document, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
 
 
 def make_parser(document, rows, groups, *, default, seeds=True):
@@ -37,9 +44,7 @@ def make_parser(document, rows, groups, *, default, seeds=True):
             )
         return list(dict.fromkeys(row for name in asked for row in groups[name]))
 
-    parser = argparse.ArgumentParser(
-        description=document, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = bare_parser(document)
     collection.add_arguments(parser)
     parser.add_argument(
         "--rows", type=listed, default=default, help=f"by comma: {', '.join(groups)}"

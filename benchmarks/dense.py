@@ -11,37 +11,34 @@ RAVDESS song and read the crossed one in both ways; both directions. The table g
 - how far an embedding moves, as a share of the median distance between two recordings.
 """
 
-import argparse
 from pathlib import Path
 
 import collection
 import numpy as np
+from accuracies import accuracies_of
+from command_line import bare_parser
 from scipy.spatial.distance import pdist
 from timing import write_table
 from tqdm.auto import tqdm
 
 from singerlearn import MelChunker, SingerEmbedder, SingerNetClassifier
 from singerlearn.chunks import mean_of_each
-from singerlearn.metrics import chunk_accuracy, recording_accuracy
 
 
 def compare_names(model, X, y):
     """Return accuracies of a classifier both ways, and how its probabilities differ."""
-    ways = {}
+    ways, cells = [], {}
     for way in ("chunks", "dense"):
         model.set_params(inference=way)
-        ways[way] = model.predict_proba_chunks(X)
-    cells, named = {}, {}
-    for way, of_chunks in ways.items():
-        named[way] = model.classes_[mean_of_each(of_chunks).argmax(axis=1)]
-        chunks = [model.classes_[p.argmax(axis=1)] for p in of_chunks]
-        cells[f"chunks, {way}"] = f"{chunk_accuracy(y, chunks):.3f}"
-        cells[f"recordings, {way}"] = f"{recording_accuracy(y, named[way]):.3f}"
-    apart = np.abs(np.concatenate(ways["chunks"]) - np.concatenate(ways["dense"]))
-    of_recordings = np.abs(np.subtract(*map(mean_of_each, ways.values())))
-    renamed = np.sum(named["chunks"] != named["dense"])
+        ways.append(model.predict_proba_chunks(X))
+        right = accuracies_of(ways[-1], model.classes_, y)
+        cells |= {f"{what}, {way}": f"{share:.3f}" for what, share in right.items()}
+    of_chunks = np.abs(np.subtract(*map(np.concatenate, ways)))
+    by_chunks, dense = map(mean_of_each, ways)
+    of_recordings = np.abs(by_chunks - dense)
+    renamed = np.sum(by_chunks.argmax(axis=1) != dense.argmax(axis=1))
     return cells | {
-        "chunks differ by": f"{apart.max():.2f}, {apart.mean():.4f} on average",
+        "chunks differ by": f"{of_chunks.max():.2f}, {of_chunks.mean():.4f} on average",
         "recordings differ by": f"{of_recordings.max():.2f}, "
         f"{of_recordings.mean():.4f} on average",
         "renamed": f"{renamed} of {len(y)}",
@@ -59,9 +56,7 @@ def compare_embeddings(model, X):
 
 def main():
     """Read the command line, train, compare, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = bare_parser(__doc__)
     collection.add_arguments(parser)
     parser.add_argument("--epochs", type=int, help="instead of the library's")
     parser.add_argument("--device", default="auto")

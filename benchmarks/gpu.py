@@ -22,13 +22,13 @@ among its synthetic singers, who sing in one process and in as many as it takes 
 default: for them a GPU waits. Its steps are of 16 chunks.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
 import numpy as np
 import torch
 from arithmetic import matrix_rate, operations
+from command_line import bare_parser
 from speed_networks import FOUR_MINUTES, of_epochs, synthetic, train_plainly
 from timing import timed, write_table
 from tqdm.auto import tqdm
@@ -163,9 +163,7 @@ def among_singers(chunks):
 
 def main():
     """Read the command line, measure, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = bare_parser(__doc__)
     parser.add_argument("--blocks", nargs="+", default=["resnext", "vanilla"])
     parser.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES))
     parser.add_argument("--batches", type=int, nargs="+", default=[32, 256])

@@ -66,7 +66,7 @@ from readings import (
     name_singers,
     similarities,
 )
-from runs import Runs, markdown, mean_and_interval
+from runs import Runs, interval_over_seeds, markdown
 from steps import EFFORT, STEPS_OF, Steps, steps_taken
 
 from singerlearn import SingerEmbedder, SingerNetClassifier
@@ -222,17 +222,15 @@ def summarise(measured, figures, against=None):
     for row, reading in dict.fromkeys((m["row"], m["read by"]) for m in measured):
         own = [m for m in measured if (m["row"], m["read by"]) == (row, reading)]
         line = {"row": row, "read by": reading, "fits": len(own)}
-        seeds = dict.fromkeys(m["seed"] for m in own)
+        here, others = (outcomes.get((r, reading)) for r in (row, against))
         for what in figures:
-            if here := outcomes.get((row, reading)):
-                line[what] = str(interval_over_singers(here, what))
-                continue
-            line[what] = mean_and_interval(
-                [np.mean([m[what] for m in own if m["seed"] == s]) for s in seeds]
+            line[what] = (
+                str(interval_over_singers(here, what))
+                if here
+                else interval_over_seeds(own, what)
             )
         for what in figures if against else ():
             line[f"{what}, beyond {against}"] = ""
-            others = outcomes.get((against, reading))
             if here and others and row != against:
                 beyond = interval_over_singers(here, what, others=others)
                 line[f"{what}, beyond {against}"] = "{:+.3f} [{:+.3f}, {:+.3f}]".format(

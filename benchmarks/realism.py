@@ -15,8 +15,6 @@ the same seeds as those of the first. Moods go on varying what is held still a l
 Fits are kept in --output: a run that is stopped goes on where it was.
 """
 
-import argparse
-from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
@@ -26,6 +24,7 @@ from pathlib import Path
 import collection
 import machine
 import numpy as np
+from command_line import bare_parser
 from frozen_embeddings import cepstral_statistics, fit_on_synthetic_singers
 from past_the_paper import sides
 from readings import as_they_come, crossed, figures_of
@@ -95,8 +94,7 @@ PARTS = {
 
 def load(data):
     """Return the recordings of a folder whom choices may be made on."""
-    nothing = dict(root=None, singers=None, recordings=None, duration=None)
-    voices = collection.load(Namespace(data=str(data), **nothing))
+    voices = collection.of_folder(data)
     if len(voices.groupings) == 2:  # a lyric and a melody: RAVDESS song
         ((_, train, _),) = sides("new-singers", voices, 0)
         voices = voices.take(train)
@@ -127,9 +125,7 @@ def judge(fit, number, voices):
 
 def main():
     """Run what is missing, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = bare_parser(__doc__)
     parser.add_argument("--data", type=Path, nargs="+", required=True)
     parser.add_argument("--singers", type=collection.positive, default=400)
     parser.add_argument("--seed", type=int, nargs="+", default=[0, 1, 2])

@@ -162,3 +162,14 @@ def mean_and_interval(values, confidence=0.95):
     half = student.ppf((1 + confidence) / 2, n - 1) * np.std(values, ddof=1) / n**0.5
     low, high = np.clip(np.mean(values) + np.array([-half, half]), 0, 1)
     return f"{text} [{low:.3f}, {high:.3f}]"
+
+
+def interval_over_seeds(fits, figure):
+    """Return the mean of a figure, with Student's interval of it over seeds.
+
+    The folds of a seed count as one, by their mean.
+    """
+    of_seeds = {}
+    for fit in fits:
+        of_seeds.setdefault(fit["seed"], []).append(fit[figure])
+    return mean_and_interval([np.mean(folds) for folds in of_seeds.values()])

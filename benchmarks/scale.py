@@ -15,13 +15,13 @@ default network is measured to have here, among synthetic singers as is the defa
 Writes scale.md and scale.json, damp.md and damp.json, and scale.png.
 """
 
-import argparse
 from pathlib import Path
 
 import collection
 import matplotlib
 import numpy as np
 import torch
+from command_line import bare_parser
 from speed_audio import files
 from speed_networks import FOUR_MINUTES, synthetic
 from timing import memory, own_process, timed, write_table
@@ -149,9 +149,7 @@ def draw(rows, path):
 
 def main():
     """Read the command line, measure, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = bare_parser(__doc__)
     parser.add_argument(
         "--counts", type=collection.positive, nargs="+", default=[100, 1000, 10_000]
     )

@@ -32,8 +32,9 @@ as CSV and JSON) gives mean and standard deviation over folds and seeds of
 - crossed: the singer among recordings that share no song (neither lyric nor melody)
   with the query; with new songs, these are the recordings trained on;
 - EER over crossed pairs of recordings;
-- contrastive loss over pairs of test chunks of two recordings (Table 2), as it is and
-  in the unit of length that makes the loss on the training chunks least.
+- contrastive loss over pairs of test chunks of two recordings, as it is and in the unit
+  of length that makes the loss on the training chunks least. The paper's, of Table 2,
+  stands beside it; its pairs may be of one recording, too, which is easier.
 """
 
 import time
@@ -62,7 +63,7 @@ from singerlearn.nn.losses import LOSSES
 
 matplotlib.use("Agg")
 
-N_COMPONENTS = 16
+N_COMPONENTS = 16  # as the paper's rows have
 BATCH = 32
 CLIPS = ("hand-crafted", "LDA")  # which draw nothing
 BASELINES = (*CLIPS, "untrained")
@@ -167,7 +168,7 @@ def build(row, seed, arguments):
             return make(**common)
         common["early_stopping"] = False
     else:
-        common |= AS_RECORDED | dict(n_components=16)  # dimensions of the paper's
+        common |= AS_RECORDED | dict(n_components=N_COMPONENTS)
         if arguments.filters:
             common["filters"] = arguments.filters
         if row == "untrained":

@@ -9,13 +9,13 @@ and, in brackets, the range. Recordings are synthetic and written to a temporary
 With --output, speed.md and speed.json hold the table, and every ratio, as far as it is.
 """
 
-import argparse
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import machine
 import speed_audio
 import speed_networks
+from command_line import bare_parser
 from timing import write_table
 
 ROWS = {
@@ -83,9 +83,7 @@ QUICK = Sizes(
 
 def main():
     """Read the command line, measure row after row, print and save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = bare_parser(__doc__)
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS))
     parser.add_argument("--quick", action="store_true", help="sizes that prove nothing")
     parser.add_argument("--repeats", type=int, help="rounds (default: 5, networks 3)")

@@ -20,7 +20,6 @@ synthetic singers and, with --data, of RAVDESS song, whose singers are all new t
 installed, of Resemblyzer. What one machine has trained another can --measure.
 """
 
-import argparse
 import shlex
 import sys
 import time
@@ -34,6 +33,7 @@ import machine
 import numpy as np
 import past_the_paper
 import singing_embedding
+from command_line import bare_parser
 from frozen_embeddings import ask, hear, sing
 from readings import (
     crossed,
@@ -146,8 +146,7 @@ def judge_synthetic(encoder, seed):
 
 def load_ravdess(data):
     """Return the recordings to measure by, RAVDESS song."""
-    nothing = dict(root=None, singers=None, recordings=None, duration=None)
-    voices = collection.load(Namespace(data=data, **nothing))
+    voices = collection.of_folder(data)
     if len(voices.groupings) < 2:
         raise SystemExit(
             f"--data {data} is not RAVDESS song, by the names of its files"
@@ -204,9 +203,7 @@ def measure(arguments, voices):
 
 def main():
     """Read the command line, train unless that is done, measure."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = bare_parser(__doc__)
     parser.add_argument("--singers", type=collection.positive, default=12_000)
     parser.add_argument("--songs", type=collection.positive, default=12)
     parser.add_argument("--batch-size", type=collection.positive, default=256)

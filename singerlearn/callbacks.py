@@ -9,10 +9,12 @@ from tqdm.auto import tqdm
 class EarlyStoppingTest(EarlyStopping):
     """skorch's early stopping, tested every so many epochs, the best weights restored.
 
+    The best are those of the last improvement.
+
     Parameters
     ----------
     every : int
-        Epochs between two tests.
+        Epochs between two tests; the last epoch is tested, too.
     patience : int
         Epochs without improvement after which training ends.
     min_improvement : float
@@ -29,7 +31,7 @@ class EarlyStoppingTest(EarlyStopping):
 
     def on_epoch_end(self, net, **kwargs):
         """Test, if it is time to."""
-        if len(net.history) % self.every == 0:
+        if len(net.history) % self.every == 0 or len(net.history) == net.max_epochs:
             super().on_epoch_end(net, **kwargs)
 
 

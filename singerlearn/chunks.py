@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.base import ClassifierMixin
+from sklearn.utils._set_output import _get_container_adapter
 
 
 class Chunks(Sequence):
@@ -117,7 +118,7 @@ def check_alike(chunks):
     for i, other in enumerate(chunks):
         if (other.shape[1:], other.front_end) != (first.shape[1:], first.front_end):
             raise ValueError(
-                f"recording {i} was chunked otherwise than recording 0: "
+                f"recording {i} was chunked differently from recording 0: "
                 f"{other!r} with {other.front_end}, {first!r} with {first.front_end}; "
                 "chunk all recordings with one chunker"
             )
@@ -155,6 +156,41 @@ def by_recording(rows, n_chunks):
     list of n_recordings ndarrays of shape (n_chunks, ...)
     """
     return np.split(rows, np.cumsum(n_chunks)[:-1])
+
+
+class ListOutputMixin:
+    """Give out one entry a recording: a list, or in pandas' output a Series.
+
+    A transformer of recordings calls `_as_configured` at the end of its ``transform``.
+    """
+
+    def set_output(self, *, transform=None):
+        """Set the container of tables; of recordings' entries, lists stay lists.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"}, default=None
+            "pandas" makes a Series with X's index of them where X has one, lest tables
+            made of them later lose whose their rows are. None leaves it as it is.
+
+        Returns
+        -------
+        self : object
+            The transformer.
+        """
+        if transform is not None:
+            self._sklearn_output_config = {"transform": transform}
+        return self
+
+    def _as_configured(self, entries, X):
+        """Return one entry a recording of X in the container that is wanted."""
+        adapter = _get_container_adapter("transform", self)
+        wants_pandas = adapter is not None and adapter.container_lib == "pandas"
+        if not (wants_pandas and hasattr(X, "iloc")):
+            return entries
+        from pandas import Series
+
+        return Series(entries, index=X.index)
 
 
 class ChunkClassifierMixin(ClassifierMixin):

@@ -24,8 +24,9 @@ class SingerNetClassifier(
     Parameters
     ----------
     chunker : transformer, default=None
-        Turns raw recordings into chunks; None stands for ``MelChunker()``. Not used on
-        recordings that come chunked.
+        Turns raw recordings into chunks, of values from 0 to about 60 dB; None stands
+        for ``MelChunker()``, whose parameters a search reaches if it is given. Not used
+        on recordings that come chunked.
     pretrained : str, Path or None, default=None
         The network whose weights, but for the output layer, `fit` starts from, as for
         :meth:`from_pretrained`; None starts from weights drawn at random.
@@ -44,7 +45,7 @@ class SingerNetClassifier(
     n_cepstra : int or None, default=None
         If given, what the network hears of a frame is its envelope: the spectrum made
         smooth over the bands, by so many cepstral coefficients. The throat's resonances
-        stay, the harmonics of the melody go. 40 of 96 bands do well on new voices.
+        stay, the harmonics of the melody go. 40, of 96 bands, do well on new voices.
     aggregation : str, default="attention"
         How the frames of a chunk become one vector: "attention", "average", "max" or
         "none" (paper, section 2.2); "statistics", their mean and standard deviation, or
@@ -90,16 +91,19 @@ class SingerNetClassifier(
         Share of the chunks in training that they sing; an epoch is so much longer.
     early_stopping : bool, default=False
         Whether to set validation recordings aside, to stop when their loss no longer
-        improves, and to restore the best weights. They are drawn by recording, before
-        chunks exist: one at random of each singer who has at least two.
+        improves, and to restore the weights of the last improvement. They are drawn by
+        recording, before chunks exist: one at random of each singer who has at least
+        two.
     check_every : int, default=1
-        Epochs between two early-stopping tests.
+        Epochs between two early-stopping tests; the last epoch is tested, too.
     patience : int, default=10
-        Epochs without improvement after which training stops.
+        Epochs without improvement after which training stops. At a one-cycle rate the
+        loss falls last, with the rate: as many as `max_epochs` only choose an epoch.
     min_improvement : float, default=0.005
         Share by which the validation loss must fall to count as an improvement.
     callbacks : list of skorch.callbacks.Callback, default=None
-        Further callbacks of the skorch net; copied by `fit`.
+        Further callbacks of the skorch net; copied by `fit`. To the net a sample is a
+        chunk, and its ``predict`` gives logits.
     device : str, default="auto"
         Where to train: "cpu", "cuda", ...; "auto" takes a GPU where there is one.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
@@ -143,6 +147,8 @@ class SingerNetClassifier(
         Recordings of `fit` that were set aside for early stopping.
     n_features_in_ : int
         Bands of the spectrograms.
+    chunk_frames_, hop_frames_ : int
+        Length of a chunk, and step between chunks, in frames.
     front_end_ : dict or None
         How the spectrograms were made; later recordings must be made alike.
 
@@ -240,11 +246,12 @@ class SingerNetClassifier(
 
     @classmethod
     def paper(cls, **parameters):
-        """Return a classifier in the paper's regime (section 3.3), to the letter.
+        """Return a classifier in the paper's regime (section 3.3).
 
         Shallow ResNeXt with attention, Adam at a constant 1e-4, L2 1e-6, batches of 32,
         dropout 0.1; every 50 epochs a test on one validation recording of each singer,
-        patience 300 epochs, an improvement counts from 0.5 % on.
+        patience 300 epochs, an improvement counts from 0.5 % on. What the paper leaves
+        open, and what stands here for it, is in the guide.
 
         Parameters
         ----------

@@ -10,11 +10,12 @@ from sklearn.base import TransformerMixin
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import normalize
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _check_sample_weight
 
 from singerlearn.batches import ChunkBatches
 from singerlearn.chunks import mean_of_each
 from singerlearn.features import as_chunks
-from singerlearn.labels import encode_given, encode_labels, encode_singers
+from singerlearn.labels import encode_given, encode_singers
 from singerlearn.nn.losses import LOSSES, criterion
 from singerlearn.partners import (
     PairBatches,
@@ -53,8 +54,8 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
         Further parameters of the loss, such as ``{"temperature": 0.05}``.
     partners_from : {"recordings", "chunks"}, default="recordings"
         What a chunk's partners of the same singer must differ in: the recording, or
-        only the chunk, as in the paper. Where `fit` gets songs, it is the song. Not
-        used by "margin-softmax".
+        only the chunk, as the paper draws them. Where `fit` gets songs, it is the song.
+        Not used by "margin-softmax".
     chunks_per_singer : int, default=4
         Chunks of a singer in a batch of several singers.
     pretrained : str, Path or None, default=None
@@ -82,11 +83,11 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
         None draws all, as the paper does.
     early_stopping : bool, default=False
         Whether to stop when the loss of validation recordings no longer improves, and
-        to restore the best weights. Those are of the validation singers if `fit` gets
-        such; else one recording at random of each singer who can spare it and keep two
-        to be compared, whatever `partners_from`; their chunks' partners may be of the
-        recordings that are trained on. Partners are the same in every epoch, so that
-        epochs compare.
+        to restore the weights of the last improvement. The recordings are those of the
+        validation singers if `fit` gets such; else one at random of each singer who can
+        spare it and keep two to be compared, whatever `partners_from`; their chunks'
+        partners may be of the recordings that are trained on. Partners are the same in
+        every epoch, so that epochs compare.
     check_every, patience, min_improvement, callbacks, verbose
         As for :class:`SingerNetClassifier`.
     device, precision, compile, keep_memory, inference, n_jobs
@@ -112,6 +113,8 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
         Recordings of `fit` that were not trained on, but validated on.
     n_features_in_ : int
         Bands of the spectrograms.
+    chunk_frames_, hop_frames_ : int
+        Length of a chunk, and step between chunks, in frames.
     front_end_ : dict or None
         How the spectrograms were made; later recordings must be made alike.
 
@@ -143,7 +146,7 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
     _parameter_constraints = {
         **NetOverChunks._parameter_constraints,
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "loss": [StrOptions(set(LOSSES))],
+        "loss": [str],
         "margin": [Interval(Real, 0, None, closed="neither")],
         "loss_params": [dict, None],
         "partners_from": [StrOptions({"recordings", "chunks"})],
@@ -241,12 +244,13 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
 
     @classmethod
     def paper(cls, **parameters):
-        """Return an embedder in the paper's regime (section 3.3), to the letter.
+        """Return an embedder in the paper's regime (section 3.3).
 
         The shallow ResNeXt of Table 2 with attention, 16 dimensions, the contrastive
         loss over batches of 32 pairs, Adam at a constant 1e-4, L2 1e-6, dropout 0.1;
         every 50 epochs an early-stopping test, patience 1000 epochs. The paper's
-        validation set is other singers: name them to `fit`.
+        validation set is other singers: name them to `fit`. What the paper leaves open,
+        and what stands here for it, is in the guide.
 
         Parameters
         ----------
@@ -372,7 +376,7 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
             return embeddings
         return [normalize(chunks) for chunks in embeddings]
 
-    def score(self, X, y):
+    def score(self, X, y, sample_weight=None):
         """Return how well distances tell whether two recordings have one singer.
 
         The area under the ROC curve over all pairs of recordings: how often two of one
@@ -385,6 +389,8 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
             As in `fit`.
         y : array-like of shape (n_recordings,)
             The singer of each recording.
+        sample_weight : array-like of shape (n_recordings,), default=None
+            A pair counts as much as the product of its recordings' weights.
 
         Returns
         -------
@@ -397,7 +403,10 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
             If there are no two recordings of one singer, or of different ones.
         """
         embeddings = self.transform(X)
-        _, codes = encode_labels(y, "y", len(embeddings))
+        _, codes = encode_singers(y, len(embeddings), at_least=1)
+        weights = _check_sample_weight(
+            sample_weight, embeddings, ensure_non_negative=True
+        )
         same = pdist(codes[:, None]) == 0
         if same.all() or not same.any():
             raise ValueError(
@@ -405,7 +414,9 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
                 f"singers, and these {len(codes)} recordings lack one or the other; "
                 "give several recordings of several singers"
             )
-        return roc_auc_score(same, -pdist(embeddings))
+        first, second = np.triu_indices(len(codes), k=1)  # the pairs of `pdist`
+        of_pairs = weights[first] * weights[second]
+        return roc_auc_score(same, -pdist(embeddings), sample_weight=of_pairs)
 
     @property
     def _n_features_out(self):

@@ -450,7 +450,7 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
                 + ", ".join(
                     f"{k} is {given.get(k)} but was {learned.get(k)}" for k in differ
                 )
-                + "; chunk both with the same chunker"
+                + "; chunk both with the same chunker (give it as chunker=...)"
             )
 
 

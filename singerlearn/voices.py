@@ -131,7 +131,8 @@ class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
         """
         recordings = self._check(X)
         if not self.whiten:
-            return list(self._side_by_side(recordings, "output"))
+            features = list(self._side_by_side(recordings, "output"))
+            return self._as_configured(features, X)
         scalings, offset = load_space(self.pretrained)
         features = []
         for chunks in self._side_by_side(recordings, "hidden"):
@@ -142,7 +143,7 @@ class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
                     "singerlearn.voices.learn_space make it anew"
                 )
             features.append(chunks @ scalings + offset)
-        return features
+        return self._as_configured(features, X)
 
     def get_feature_names_out(self, input_features=None):
         """Names of the features: the space's dimensions, or what stands side by side.

@@ -59,7 +59,7 @@ ROOMS = {
         "training",
     },
     "baseline": {"chunks", "features", "labels"},
-    "backends": {"labels"},
+    "backends": {"chunks", "labels"},
     "voices": {"backends", "embedder", "features", "labels", "pretrained", "store"},
     "display": {"labels", "metrics"},
     "synthesis": {"spectrogram"},

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.spatial.distance import pdist
@@ -100,8 +101,12 @@ def test_its_lists_stay_lists_where_tables_are_asked_for(clips):
         chunks = ChunkEmbeddings(Doubler()).fit_transform(X, y)
         model = make_pipeline(ChunkEmbeddings(Doubler()), ClipEmbedder()).fit(X, y)
         table = model.transform(X)
+        named = pd.Series(X, index=[f"r{i}" for i in range(len(X))])
+        from_series = model.transform(named)
     assert isinstance(chunks, list)
     assert_array_equal(table, model.transform(X))
+    assert from_series.index.tolist() == named.index.tolist()
+    assert_array_equal(from_series, table)
 
 
 def test_chunks_of_a_network(singers, chunked, tiny):

@@ -177,6 +177,14 @@ def test_many_pairs_are_scored_in_batches(voices, strangers, rng, monkeypatch):
         scorer.score_pairs(voices[first], voices[second])
 
 
+def test_a_zero_embedding_is_at_right_angles_to_all(voices, strangers):
+    scorer, zeros = CohortScorer(method="z-norm").fit(*strangers), 0 * voices
+    pairs = scorer.score_pairs(voices, zeros)
+    assert_allclose(pairs, np.diag(scorer.score_matrix(voices, zeros)))
+    alike = cosine_similarity(voices, strangers[0])
+    assert_allclose(pairs, -alike.mean(axis=1) / alike.std(axis=1))
+
+
 @parametrize_with_checks([CohortScorer(), CohortScorer(PLDA())])
 def test_scikit_learn_s_checks(estimator, check):
     check(estimator)

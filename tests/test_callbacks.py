@@ -17,11 +17,17 @@ from singerlearn.callbacks import EarlyStoppingTest
         ([100, 91, 89, 81, 81], dict(every=1, patience=2), 5),
         ([1] * 20, dict(every=2, patience=5), 8),
         ([1] * 200, dict(every=50, patience=1), 100),
+        ([1] * 70, dict(every=50, patience=1), 70),  # the last epoch is tested, too
     ],
 )
 def test_an_improvement_is_a_share_and_patience_is_in_epochs(losses, how, stopped):
     stop = EarlyStoppingTest(min_improvement=0.1, **how)
-    net = SimpleNamespace(history=History(), module_=torch.nn.Linear(1, 1), verbose=0)
+    net = SimpleNamespace(
+        history=History(),
+        module_=torch.nn.Linear(1, 1),
+        max_epochs=len(losses),
+        verbose=0,
+    )
     stop.on_train_begin(net)
     with pytest.raises(KeyboardInterrupt):
         for epoch, loss in enumerate(losses, 1):

@@ -104,7 +104,7 @@ def test_lengths_under_one_frame_are_refused(frames):
 def test_recordings_chunked_in_different_ways_are_an_error(rng):
     chunks = [Chunks(rng.rand(5, 20), 8, 4), Chunks(rng.rand(5, 30), 8, 4)]
     check_alike(chunks)
-    with pytest.raises(ValueError, match="recording 2 was chunked otherwise"):
+    with pytest.raises(ValueError, match="recording 2 was chunked differently"):
         check_alike([*chunks, Chunks(rng.rand(5, 20), 9, 4)])
     chunks[1].spectrogram[0, 0] = np.nan
     with pytest.raises(ValueError, match="recording 1 has chunks that hold NaN"):

@@ -3,12 +3,17 @@
 import os
 import re
 from functools import partial
+from itertools import chain
 
 import numpy as np
 import soundfile as sf
 
-# What libsndfile does not read and PyAV, with the codecs in its wheel, does.
-_PYAV_SUFFIXES = (".aac", ".m4a", ".m4b", ".mp4")
+from singerlearn.audio.tags import without_tags
+
+_UNRECOGNISED = 1  # the error code of libsndfile for kinds that it does not know
+
+# Containers without a header, whose length FFmpeg guesses from the first bit rate.
+_HEADERLESS = ("aac", "amr")
 
 # Samples decoded, mixed down and resampled at a time: hours of stereo never lie in
 # memory at their own rate, and threads over files seldom wait for each other, as they
@@ -17,10 +22,8 @@ _BLOCK = 2**18
 
 _PCM_16 = np.float32(2**-15)  # a step of 16 bits, in [-1, 1)
 
-# Bytes that may follow the samples of an MP3 or Ogg: a last frame that only pads, and
-# tags, whose beginning is one of these.
+# Bytes that may be left behind the samples, tags apart: a last frame that only pads.
 _TRAILER = 2**12
-_TAGS = (b"APETAGEX", b"LYRICSBEGIN")
 
 
 def decode(path):
@@ -44,8 +47,18 @@ def decode(path):
         If it cannot be decoded, at once or, having begun, to its end.
     """
     _check_file(path)
-    is_pyav = path.lower().endswith(_PYAV_SUFFIXES)
-    return _pyav_blocks(path) if is_pyav else _soundfile_blocks(path)
+    # Opened here: a name may hold bytes that are no text, which soundfile would not
+    # encode, or a colon, with which FFmpeg would take it for a URL; and only who has
+    # the file can tell what is left of it.
+    with open(path, "rb", buffering=0) as raw:
+        raw.name = "recording"  # both libraries would believe a suffix, right or wrong
+        try:
+            yield from _soundfile_blocks(raw)
+        except sf.LibsndfileError as error:
+            if error.code != _UNRECOGNISED:
+                raise _undecodable(error) from error
+            raw.seek(0)
+            yield from _pyav_blocks(raw)
 
 
 def _check_file(path):
@@ -70,34 +83,24 @@ class _StreamedFile(sf.SoundFile):
         return False
 
 
-def _soundfile_blocks(path):
+def _soundfile_blocks(raw):
     decoded = 0
-    try:
-        # Opened here: a name may hold bytes that are no text, which soundfile would not
-        # encode; and only who has the file can tell what is left of it.
-        with (
-            open(path, "rb", buffering=0) as raw,
-            # On Windows libraries need not share the numbers of open files.
-            _StreamedFile(
-                raw if os.name == "nt" else raw.fileno(), closefd=False
-            ) as file,
-        ):
-            rate, announced = file.samplerate, _announced_frames(file)
-            # libsndfile takes twice as long to scale 16 bits of a WAV as to read them.
-            dtype = "int16" if file.subtype == "PCM_16" else "float32"
-            # Asked for more than it takes to be there, it would read it and drop it.
-            read = partial(file.read, dtype=dtype, always_2d=True)
-            while len(block := read(min(_BLOCK, file.frames - decoded))):
-                decoded += len(block)
-                if dtype == "int16":
-                    block = block.astype(np.float32)  # faster than a product of both
-                    block *= _PCM_16
-                yield block.T, rate
-            if file.format in ("MP3", "OGG"):
-                _check_exhausted(raw)
-    # TypeError: of samples without a header soundfile wants to know the rate.
-    except (sf.LibsndfileError, TypeError) as error:
-        raise _undecodable(error) from error
+    # On Windows libraries need not share the numbers of open files.
+    shared = raw if os.name == "nt" else raw.fileno()
+    with _StreamedFile(shared, closefd=False) as file:
+        rate, announced = file.samplerate, _announced_frames(file)
+        # libsndfile takes twice as long to scale 16 bits of a WAV as to read them.
+        dtype = "int16" if file.subtype == "PCM_16" else "float32"
+        # Asked for more than it takes to be there, it would read it and drop it.
+        read = partial(file.read, dtype=dtype, always_2d=True)
+        while len(block := read(min(_BLOCK, file.frames - decoded))):
+            decoded += len(block)
+            if dtype == "int16":
+                block = block.astype(np.float32)  # faster than a product of both
+                block *= _PCM_16
+            yield block.T, rate
+        if file.format in ("FLAC", "MP3", "OGG"):
+            _check_exhausted(raw)
     _check_whole(decoded / rate, announced / rate)
 
 
@@ -106,13 +109,12 @@ def _check_exhausted(raw):
 
     It believes the header, or what the first frames let it guess.
     """
-    left = raw.read()
-    is_tag = any(tag in left[:_TRAILER] for tag in _TAGS)
-    if len(left.strip(b"\0")) > max(_TRAILER, 0.01 * raw.tell()) and not is_tag:
+    left = without_tags(raw.read()).strip(b"\0")
+    if len(left) > max(_TRAILER, 0.01 * raw.tell()):
         raise ValueError(
             f"{len(left) / raw.tell():.0%} of the file would be left unread: it is "
-            "several files joined, or of a variable bit rate that no header tells; "
-            "convert it, to WAV say"
+            "several files joined, its header is damaged, or it is of a variable bit "
+            "rate that no header tells; convert it, to WAV say"
         )
 
 
@@ -130,25 +132,29 @@ def _announced_frames(file):
     return file.frames * int(sizes[1]) / int(sizes[2])
 
 
-def _pyav_blocks(path):
+def _pyav_blocks(raw):
     try:
         import av
     except ImportError as error:
         raise ValueError(
-            "this kind of file needs PyAV: pip install 'singerlearn[m4a]'"
+            "cannot be decoded; it is damaged, no audio file, or of a kind that needs "
+            "PyAV, such as m4a, whatever its suffix: pip install 'singerlearn[m4a]'"
         ) from error
 
     decoded = 0.0
     try:
-        with av.open(path) as container:
+        with av.open(raw) as container:
             if not container.streams.audio:
                 raise ValueError("the file has no audio stream")
             stream = container.streams.audio[0]
             announced = float((stream.duration or 0) * stream.time_base)
-            if container.format.name == "aac":  # no header: guessed from the bit rate
+            if stream.duration is None:  # Matroska: of all streams, padding included
+                announced = (container.duration or 0) / av.time_base - 0.1
+            if container.format.name in _HEADERLESS:
                 announced = 0.0
-            planar = av.AudioResampler(format="fltp")  # of all formats, channels first
-            for frame in container.decode(stream):
+            # Of all formats channels first, and of their short frames blocks.
+            planar = av.AudioResampler(format="fltp", frame_size=_BLOCK)
+            for frame in chain(container.decode(stream), [None]):
                 for part in planar.resample(frame):
                     decoded += part.samples / part.sample_rate
                     yield part.to_ndarray(), part.sample_rate

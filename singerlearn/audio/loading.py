@@ -17,6 +17,10 @@ _AUDIBLE = 2.0**-23
 # What a sampling rate is never below or beyond, in Hz: kHz, or samples, by mistake.
 _RATES = 1e3, 1e6
 
+# Energy of a sum of channels over the sum of their energies: 1 where they have nothing
+# in common, and under this, 30 dB less, where one is another turned upside down.
+_CANCELLED = 1e-3
+
 # Beyond any scale of samples; float32 would overflow in the power spectrum.
 _ABSURD = 1e10
 
@@ -27,10 +31,11 @@ def load(recording, sampling_rate=22050):
     Parameters
     ----------
     recording : str, Path, ndarray or tuple
-        A file (wav, flac, ogg, mp3 and what else libsndfile reads; m4a and aac with
-        PyAV), a waveform of shape (n_samples,) at `sampling_rate` already, or a pair of
-        a waveform and its own rate in Hz. In a pair the waveform may have channels, the
-        shorter of its two axes.
+        A file (wav, flac, ogg, mp3 and what else libsndfile reads; m4a, aac and what
+        else FFmpeg reads, with PyAV; its suffix does not count), a waveform of shape
+        (n_samples,) at `sampling_rate` already, or a pair of a waveform and its own
+        rate in Hz. In a pair the waveform may have channels, the shorter of its two
+        axes.
     sampling_rate : float, default=22050
         Rate of the result, in Hz.
 
@@ -46,7 +51,8 @@ def load(recording, sampling_rate=22050):
         If there is no such file.
     ValueError
         If the file cannot be decoded to its end, or if the recording is empty, holds
-        NaN or infinite samples, or has nothing to hear.
+        NaN, infinite or masked samples, has nothing to hear, or has channels that
+        cancel each other out.
 
     Examples
     --------
@@ -64,8 +70,7 @@ def mono_blocks(recording, sampling_rate):
     check_kind(recording)
     _check_rate(sampling_rate)
     if isinstance(recording, (str, os.PathLike)):
-        blocks = decode(os.fspath(recording))
-        return ((_mix(channels), rate) for channels, rate in blocks)
+        return _mixed(decode(os.fspath(recording)))
     if isinstance(recording, tuple):
         recording, sampling_rate = recording
         _check_rate(sampling_rate)
@@ -75,7 +80,35 @@ def mono_blocks(recording, sampling_rate):
             "shape (n_samples,), or (waveform, sampling_rate) if it has channels"
         )
     waveform = as_array(recording)
-    return [(_as_mono(waveform), sampling_rate)] if waveform.size else []
+    if waveform.size == 0:
+        return []
+    channels = _as_channels(waveform)
+    blocks = [(channels, sampling_rate)]
+    return blocks if channels.ndim == 1 else _mixed(blocks)
+
+
+def _mixed(blocks):
+    """Average the channels of every block; refuse those that cancel each other out."""
+    alone = together = 0.0
+    for channels, rate in blocks:
+        if not _RATES[0] <= rate <= _RATES[1]:  # a file's: a pair's has been judged
+            raise ValueError(
+                f"the file's header is damaged: it tells a rate of {rate:,} Hz; get it "
+                "again, or pass (waveform, sampling_rate) with its true rate"
+            )
+        if len(channels) > 1:
+            n_samples = channels.shape[1]
+            few = channels[:, :: 1 + n_samples // 2**15]  # enough to tell energies
+            with np.errstate(all="ignore"):  # `is_silent` refuses what is not finite
+                few = np.subtract(few, few[:, :1], order="C")  # constants become 0
+                alone += n_samples * np.var(few, axis=1).sum()
+                together += n_samples * np.var(few.sum(axis=0))
+        yield _mix(channels), rate
+    if together < _CANCELLED * alone:
+        raise ValueError(
+            "the channels cancel out: their average is next to nothing (one is wired "
+            "the wrong way round?); pass a channel, as (waveform[0], sampling_rate)"
+        )
 
 
 def _check_rate(sampling_rate):
@@ -143,8 +176,8 @@ def is_silent(extremes):
     return bool(high - low < _AUDIBLE)
 
 
-def _as_mono(waveform):
-    """Scale an array of samples to float32 and average its channels."""
+def _as_channels(waveform):
+    """Scale an array to float32, of shape (n_samples,) or (n_channels, n_samples)."""
     if waveform.dtype.kind == "f":
         with np.errstate(over="ignore"):  # an overflow is found as infinite
             y = waveform.astype(np.float32, copy=False)
@@ -158,7 +191,7 @@ def _as_mono(waveform):
     if y.ndim == 1:
         return y
     if y.ndim == 2:
-        return _mix(y if y.shape[0] <= y.shape[1] else y.T)
+        return y if y.shape[0] <= y.shape[1] else y.T
     raise ValueError(
         f"the waveform has shape {y.shape}; it must be (n_samples,) or channels by "
         "samples"

@@ -57,6 +57,10 @@ def check_recordings(X):
 
 def as_array(samples):
     """Return samples as an array, or say why they cannot become one."""
+    if np.ma.is_masked(samples):
+        raise ValueError(
+            "some samples are masked; fill them (waveform.filled(0)) or cut them out"
+        )
     try:
         return np.asarray(samples)
     except (TypeError, RuntimeError) as error:  # a tensor on a GPU, or with a gradient
@@ -180,3 +184,8 @@ def _prefixing(prefix, instead_of=""):
         )
         renamed = kind(prefix + str(error).removeprefix(instead_of))
         raise renamed.with_traceback(error.__traceback__) from None
+
+
+def without_path(error, recording):
+    """Return what an error says, for who names the recording elsewhere."""
+    return str(error).removeprefix(_path_prefix(recording))

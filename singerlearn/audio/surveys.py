@@ -22,7 +22,8 @@ class Survey:
         In Hz.
     n_samples, n_clipped : int
         All samples, and those at full scale or beyond it, once the channels are
-        averaged: what clips in one channel of two is not counted.
+        averaged: what clips in one channel of two is not counted, nor what clips in
+        A-law, u-law and, above zero, in 8 bits, whose largest codes lie lower.
     peak : float
         The largest magnitude; full scale is 1.
     offset, deviation : float

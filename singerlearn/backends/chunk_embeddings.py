@@ -9,9 +9,15 @@ from sklearn.utils.metadata_routing import (
 )
 from sklearn.utils.validation import check_is_fitted
 
+from singerlearn.chunks import ListOutputMixin
+
 
 class ChunkEmbeddings(
-    MetaEstimatorMixin, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+    MetaEstimatorMixin,
+    ListOutputMixin,
+    TransformerMixin,
+    BaseEstimator,
+    auto_wrap_output_keys=None,
 ):
     """Gives what an embedder makes of each chunk, rather than the mean of them.
 
@@ -100,22 +106,7 @@ class ChunkEmbeddings(
         list of n_recordings arrays of shape (n_chunks, n_components)
         """
         check_is_fitted(self)
-        return self.embedder_.transform_chunks(X)
-
-    def set_output(self, *, transform=None):
-        """Leave lists of recordings lists: there is no table to be set.
-
-        Parameters
-        ----------
-        transform : {"default", "pandas", "polars"}, default=None
-            Of no effect.
-
-        Returns
-        -------
-        self : ChunkEmbeddings
-            The same.
-        """
-        return self
+        return self._as_configured(self.embedder_.transform_chunks(X), X)
 
     def get_feature_names_out(self, input_features=None):
         """Return the embedder's names of its dimensions.

@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import pairwise_distances
 from sklearn.metrics.pairwise import paired_distances
+from sklearn.preprocessing import normalize as unit_rows
 from sklearn.utils import gen_batches, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import (
@@ -174,8 +175,8 @@ class CohortScorer(MetaEstimatorMixin, BaseEstimator):
                 cohort_moments(
                     self.scorer_.score_matrix(X[rows], self.cohort_),
                     self.top_k,
-                    name=f"recording {{}} of {name}",
                     start=rows.start,
+                    of=f" of {name}",
                 )
                 for rows in gen_batches(len(X), _BATCH)
             ]
@@ -197,7 +198,11 @@ class _Likeness:
         self.metric = metric
 
     def score_pairs(self, first, second):
-        return -paired_distances(first, second, metric=self.metric)
+        if self.metric == "cosine":
+            # paired_distances puts a zero embedding, which has no angle, at 0.5 from
+            # all; here it is at right angles to them, as in the matrix.
+            return (unit_rows(first) * unit_rows(second)).sum(axis=1) - 1
+        return -paired_distances(first, second)
 
     def score_matrix(self, first, second):
         return -pairwise_distances(first, second, metric=self.metric)

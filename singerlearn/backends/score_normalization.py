@@ -97,7 +97,7 @@ def normalize_scores(scores, pairs, cohort_scores, *, method="s-norm", top_k=Non
     return normalize(scores, [(mean[side], deviation[side]) for side in sides])
 
 
-def cohort_moments(cohort_scores, top_k=None, *, name="recording {}", start=0):
+def cohort_moments(cohort_scores, top_k=None, *, start=0, of=""):
     """Return mean and deviation of what each recording scores with a cohort.
 
     Parameters
@@ -105,10 +105,10 @@ def cohort_moments(cohort_scores, top_k=None, *, name="recording {}", start=0):
     cohort_scores : ndarray of shape (n_recordings, n_cohort)
     top_k : int, default=None
         As of `normalize_scores`.
-    name : str, default="recording {}"
-        What an error calls a recording of some number.
     start : int, default=0
-        The number of the first.
+        The number of the first recording.
+    of : str, default=""
+        What an error says after a recording's number, such as " of first".
 
     Returns
     -------
@@ -126,7 +126,7 @@ def cohort_moments(cohort_scores, top_k=None, *, name="recording {}", start=0):
     alike = np.flatnonzero(deviation <= 1e-10 * np.abs(cohort_scores).max(axis=1))
     if len(alike):
         raise ValueError(
-            f"{name.format(start + alike[0])} scores the same with all of the cohort; "
+            f"recording {start + alike[0]}{of} scores the same with all of the cohort; "
             "a cohort of several different recordings is needed"
         )
     return mean, deviation

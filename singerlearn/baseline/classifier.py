@@ -26,8 +26,8 @@ class ClipClassifier(ChunkClassifierMixin, OverClips):
         Any scikit-learn classifier; cloned before it is fitted. None stands for
         standardised features and an SVM with an RBF kernel and C=10. One that splits
         what it learns from (a search, a calibration) splits clips, and hears the same
-        recording on both sides: search around the ClipClassifier, over
-        ``estimator__C`` say, where recordings are split.
+        recording on both sides: search around the ClipClassifier, where recordings are
+        split, over ``estimator__C`` of ``ClipClassifier(SVC())`` say.
 
     Attributes
     ----------
@@ -87,7 +87,6 @@ class ClipClassifier(ChunkClassifierMixin, OverClips):
         """
         clips, n_clips = stack_clips(X)
         names, codes = encode_singers(y, len(n_clips))
-        y = names[codes]
         estimator = _svm() if self.estimator is None else clone(self.estimator)
         weights = {}
         if sample_weight is not None:
@@ -97,7 +96,7 @@ class ClipClassifier(ChunkClassifierMixin, OverClips):
             weights = _weights_for(estimator, np.repeat(sample_weight, n_clips))
         # Metadata routing, where it is on, would refuse weights sent to steps by name.
         with config_context(enable_metadata_routing=False):
-            y = np.repeat(y, n_clips)
+            y = names[np.repeat(codes, n_clips)]
             self._fit_inner(estimator, clips, y, len(n_clips), **weights)
         self.classes_ = self.estimator_.classes_
         return self
@@ -206,7 +205,8 @@ def _weights_for(estimator, weights):
         steps = [(f"{name}__", step) for name, step in estimator.steps]
     if not has_fit_parameter(steps[-1][1], "sample_weight"):
         raise ValueError(
-            f"{type(steps[-1][1]).__name__} doesn't support sample_weight: fit without"
+            f"{type(steps[-1][1]).__name__}.fit names no sample_weight to hand weights "
+            "to: fit without, or put its own classifier in its place"
         )
     return {
         f"{prefix}sample_weight": weights

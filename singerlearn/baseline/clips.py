@@ -12,11 +12,14 @@ class OverClips(BaseEstimator):
         """Fit ``estimator_``, or say that there is too little to learn it from."""
         try:
             self.estimator_ = estimator.fit(clips, y, **weights)
-        except np.linalg.LinAlgError as error:
+        except ValueError as error:
+            is_singular = isinstance(error, np.linalg.LinAlgError)
+            if not is_singular and len(clips) > len(np.unique(y)):
+                raise
             raise ValueError(
                 f"{len(clips)} clips of {n_recordings} recordings are too few for "
                 f"{estimator!r} ({error}); give more recordings, or another "
-                "estimator, such as PLDA()"
+                "estimator, such as PLDA() where singers have several clips"
             ) from error
         self.n_features_in_ = clips.shape[1]
 

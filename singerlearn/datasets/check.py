@@ -1,19 +1,13 @@
 """Listen to every recording of a data set before a network does."""
 
 from dataclasses import dataclass
-from itertools import count
 from typing import NamedTuple
 
 import numpy as np
 from tqdm.auto import tqdm
 
-from singerlearn.audio import (
-    check_recordings,
-    describe,
-    map_in_threads,
-    naming,
-    survey,
-)
+from singerlearn.audio import check_recordings, describe, map_in_threads, survey
+from singerlearn.audio.recordings import without_path
 
 KINDS = (
     "unreadable", "silent", "too short", "scale", "clipped", "offset", "duplicate",
@@ -77,7 +71,7 @@ class DatasetReport:
         unknown = set(kinds) - set(KINDS)
         if unknown:
             raise ValueError(
-                f"no kinds of faults: {sorted(unknown)}; there are {KINDS}"
+                f"unknown kinds of faults: {sorted(unknown)}; the kinds are {KINDS}"
             )
         kinds = kinds or KINDS
         at_fault = {fault.index for fault in self.faults if fault.kind in kinds}
@@ -151,32 +145,31 @@ def check_dataset(
     recordings = check_recordings(getattr(data, "recordings", data))
     sampling_rate = getattr(data, "sampling_rate", 22050)
 
-    def read(index, recording):
+    def read(recording):
         try:
-            with naming(index, recording):
-                return survey(recording, sampling_rate)
+            return survey(recording, sampling_rate)
         except (OSError, ValueError) as error:
-            return str(error).removeprefix(f"{describe(index, recording)}: ")
+            return without_path(error, recording)
 
-    results = map_in_threads(read, count(), recordings, n_jobs=n_jobs)
+    results = map_in_threads(read, recordings, n_jobs=n_jobs)
     bar = tqdm(results, total=len(recordings), desc="check", unit="recording", delay=3)
-    found = list(bar)
+    surveys = list(bar)  # and, where there is none, the reason in words
 
     faults, first_with = [], {}
-    for index, survey_ in enumerate(found):
+    for index, found in enumerate(surveys):
         faults += [
             Fault(index, kind, detail)
-            for kind, detail in _faults(survey_, min_duration, max_clipped, max_offset)
+            for kind, detail in _faults(found, min_duration, max_clipped, max_offset)
         ]
-        if isinstance(survey_, str) or survey_.is_silent:
+        if isinstance(found, str) or found.is_silent:
             continue
-        first = first_with.setdefault(survey_.fingerprint, index)
+        first = first_with.setdefault(found.fingerprint, index)
         if first != index:
             same = f"same audio as {describe(first, recordings[first])}"
             faults.append(Fault(index, "duplicate", same))
 
     def column(name):
-        return np.array([getattr(survey_, name, np.nan) for survey_ in found])
+        return np.array([getattr(found, name, np.nan) for found in surveys])
 
     return DatasetReport(
         recordings=recordings,
@@ -185,7 +178,7 @@ def check_dataset(
         sampling_rate=column("sampling_rate"),
         peak=column("peak"),
         clipped=column("n_clipped") / column("n_samples"),
-        fingerprints=[getattr(survey_, "fingerprint", None) for survey_ in found],
+        fingerprints=[getattr(found, "fingerprint", None) for found in surveys],
     )
 
 

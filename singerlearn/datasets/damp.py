@@ -9,7 +9,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-from sklearn.utils import Bunch, check_random_state
+from sklearn.utils import check_random_state
 
 from singerlearn.datasets.recordings import (
     KNOWN,
@@ -19,12 +19,7 @@ from singerlearn.datasets.recordings import (
     report,
     take,
 )
-from singerlearn.datasets.table import (
-    find_table,
-    read_header,
-    read_table,
-    to_columns,
-)
+from singerlearn.datasets.table import find_table, parse_table, read_table, to_bunch
 
 # The names by which the sets call what we call recording, singer, song and gender.
 COLUMNS = {
@@ -88,8 +83,8 @@ def load_damp(root, *, metadata=None, columns=None, on_error="raise", return_X_y
 
     on_error : {"raise", "skip"}, default="raise"
         What becomes of a row with a fault: without its recording (missing, empty, or
-        more than one), without singer or song, or twice in the table. With ``"skip"``
-        one warning names those left out and why.
+        more than one), without singer or song, or twice in the table; and of a folder
+        that cannot be read. With ``"skip"`` one warning names those left out and why.
     return_X_y : bool, default=False
         Return ``(recordings, singers)`` instead of a Bunch.
 
@@ -125,7 +120,7 @@ def load_damp(root, *, metadata=None, columns=None, on_error="raise", return_X_y
     """
     rows, faults = read_damp(root, metadata, columns, on_error, name_song=_title)
     report(faults, on_error)
-    return to_bunch(rows, root, DESCR, return_X_y=return_X_y)
+    return pack(rows, root, DESCR, return_X_y=return_X_y)
 
 
 def select_singers(
@@ -223,17 +218,15 @@ def read_damp(root, metadata, columns, on_error, *, name_song):
     return rows, faults
 
 
-def to_bunch(rows, root, descr, *, return_X_y=False, **more):
-    """Pack rows as the loaders of DAMP return them.
+def pack(rows, root, descr, **options):
+    """Pack rows with their gender, or say that there are none.
 
     Parameters
     ----------
     rows : list of dict of str to str
     root : str or Path
-    descr : str
-    return_X_y : bool, default=False
-    **more
-        Further entries of the Bunch.
+    descr, **options
+        As for `singerlearn.datasets.table.to_bunch`.
 
     Returns
     -------
@@ -244,22 +237,8 @@ def to_bunch(rows, root, descr, *, return_X_y=False, **more):
             f"none of the table's recordings is below {str(root)!r}, with one of the "
             f"suffixes {KNOWN}; {SOURCE}"
         )
-    columns = to_columns(rows)
-    recordings = columns.pop("path").tolist()
-    singers, songs = columns.pop("singer"), columns.pop("song")
-    if return_X_y:
-        return recordings, singers
-    cells = columns.pop("gender", np.full(len(rows), ""))
-    return Bunch(
-        recordings=recordings,
-        singers=singers,
-        songs=songs,
-        gender=np.array([GENDERS.get(cell.lower(), "") for cell in cells.tolist()]),
-        metadata=Bunch(**columns),
-        **more,
-        sampling_rate=22050,
-        DESCR=descr,
-    )
+    gender = [GENDERS.get(row.pop("gender", "").lower(), "") for row in rows]
+    return to_bunch(rows, descr, gender=np.array(gender), **options)
 
 
 def _complete(columns):
@@ -286,7 +265,7 @@ def _find_tables(root, metadata, columns):
     tables, reasons = [], []
     for path in candidates:
         try:
-            read_header(path, columns, needed=NEEDED)
+            parse_table(path, columns, needed=NEEDED)
         except ValueError as error:
             reasons.append(error)
         else:
@@ -316,8 +295,9 @@ def _find_tables(root, metadata, columns):
 
 def _read_one(table, columns, folder, name_song):
     """Rows and faults of one table, whose recordings are below `folder`."""
+    paths, unread = audio_below(folder)
     files = defaultdict(list)
-    for path in audio_below(folder):
+    for path in paths:
         for name in {path.stem, *path.stem.split("-")}:
             files[name].append(path)
 
@@ -343,7 +323,9 @@ def _read_one(table, columns, folder, name_song):
             raise ValueError(f"{str(found[0])!r} is empty")
         return found[0]
 
-    return read_table(table, columns, needed=NEEDED, locate=locate)
+    rows, faults = read_table(table, columns, needed=NEEDED, locate=locate)
+    # Before the rows: of what lies in such a folder they only say that it is missing.
+    return rows, unread + faults
 
 
 def _title(cell):

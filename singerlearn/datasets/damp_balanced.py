@@ -12,7 +12,7 @@ from numbers import Integral
 
 import numpy as np
 
-from singerlearn.datasets.damp import read_damp, to_bunch
+from singerlearn.datasets.damp import pack, read_damp
 from singerlearn.datasets.recordings import report, take
 
 # The paper's Table 3, in index order.
@@ -152,7 +152,7 @@ def load_damp_balanced(
 
     rows, faults = read_damp(root, metadata, columns, on_error, name_song=name_song)
     report(faults, on_error)
-    return to_bunch(rows, root, DESCR, return_X_y=return_X_y, song_titles=tuple(titles))
+    return pack(rows, root, DESCR, return_X_y=return_X_y, song_titles=tuple(titles))
 
 
 def make_balanced(data, songs):

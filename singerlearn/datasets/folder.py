@@ -4,8 +4,6 @@ import os
 import warnings
 from pathlib import Path
 
-from sklearn.utils import Bunch
-
 from singerlearn.audio import load, map_in_threads
 from singerlearn.datasets.recordings import (
     KNOWN,
@@ -14,7 +12,7 @@ from singerlearn.datasets.recordings import (
     is_audio,
     report,
 )
-from singerlearn.datasets.table import find_table, read_table, to_columns
+from singerlearn.datasets.table import find_table, read_table, to_bunch
 
 COLUMNS = {name: (name,) for name in ("path", "singer", "song")}
 
@@ -38,7 +36,7 @@ def load_folder(
         recording and a header that names the columns ``path`` (relative to `root`),
         ``singer`` and, if you like, ``song``. Looked for in `root` first.
     on_error : {"raise", "skip"}, default="raise"
-        What becomes of a row or a file that cannot be used. With ``"skip"`` every
+        What becomes of a row, file or folder that cannot be used. With ``"skip"`` every
         recording is read once, and one warning names those left out and why.
     n_jobs : int or None, default=None
         Recordings read at once, in threads, with ``on_error="skip"``.
@@ -93,20 +91,9 @@ def load_folder(
             f"root/<singer>/<recording> with one of the suffixes {KNOWN}, or for the "
             "rows of a table passed as metadata"
         )
-
-    columns = to_columns(rows)
-    recordings = columns.pop("path").tolist()
-    singers, songs = columns.pop("singer"), columns.pop("song")
-    if return_X_y:
-        return recordings, singers
-    return Bunch(
-        recordings=recordings,
-        singers=singers,
-        songs=songs,
-        metadata=Bunch(**columns),
-        sampling_rate=22050,
-        DESCR=f"{len(rows)} recordings of {len(set(singers))} singers in {root}",
-    )
+    n_singers = len({row["singer"] for row in rows})
+    descr = f"{len(rows)} recordings of {n_singers} singers in {root}"
+    return to_bunch(rows, descr, return_X_y=return_X_y)
 
 
 def _by_sub_folder(root):
@@ -116,12 +103,13 @@ def _by_sub_folder(root):
         if is_audio(entry.name) and entry.is_file():
             faults.append(f"{str(entry)!r} is in no singer's folder")
         elif entry.is_dir() and not entry.name.startswith("."):
-            paths = audio_below(entry)
+            paths, unread = audio_below(entry)
+            faults += unread
             rows += [
                 {"path": str(path), "singer": entry.name, "song": path.stem}
                 for path in paths
             ]
-            if not paths:
+            if not paths and not unread:
                 silent.append(entry.name)
     if rows and silent:
         warnings.warn(

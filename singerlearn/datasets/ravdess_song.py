@@ -4,7 +4,6 @@ Livingstone SR, Russo FA (2018): The Ryerson Audio-Visual Database of Emotional 
 and Song. PLoS ONE 13(5): e0196391. CC BY-NC-SA 4.0.
 """
 
-import os
 import re
 from dataclasses import dataclass
 from itertools import groupby
@@ -14,7 +13,8 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from singerlearn.audio import load, map_in_threads
-from singerlearn.datasets.table import read_header, read_table
+from singerlearn.datasets.recordings import audio_below
+from singerlearn.datasets.table import parse_table, read_table
 
 SAMPLING_RATE = 22050
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful")
@@ -28,9 +28,10 @@ _NAME = re.compile(
     r"03-02-0([1-6])-0([12])-0([12])-0([12])-(0[1-9]|1\d|2[0-4])\.(wav|flac)", re.I
 )
 
-_SOURCE = (
-    "get Audio_Song_Actors_01-24.zip from Zenodo, record 1188976 "
-    "(https://zenodo.org/records/1188976), licence CC BY-NC-SA 4.0, and unpack it there"
+SOURCE = (
+    "fetch_ravdess_song gets it, or get Audio_Song_Actors_01-24.zip from Zenodo, "
+    "record 1188976 (https://zenodo.org/records/1188976), licence CC BY-NC-SA 4.0, and "
+    "unpack it there"
 )
 
 DESCR = """\
@@ -108,8 +109,8 @@ def load_ravdess_song(root, *, unit="take", n_jobs=None, return_X_y=False):
     FileNotFoundError
         If there is no such folder, or none of the files in it.
     ValueError
-        If a take cannot be read into its performance, all takes are neutral, or the
-        table of what is cut short has a fault.
+        If a folder cannot be read, or a take into its performance, all takes are
+        neutral, or the table of what is cut short has a fault.
     """
     if unit not in ("take", "performance"):
         raise ValueError(f"unit={unit!r} must be 'take' or 'performance'")
@@ -145,25 +146,21 @@ def load_ravdess_song(root, *, unit="take", n_jobs=None, return_X_y=False):
 def _find_takes(root):
     """List the takes below `root`, sorted by singer and file name."""
     if not root.is_dir():
-        raise FileNotFoundError(f"no folder {str(root)!r}; {_SOURCE}")
+        raise FileNotFoundError(f"no folder {str(root)!r}; {SOURCE}")
     truncated = _truncated(root / "metadata.csv")
+    paths, faults = audio_below(root)
+    if faults:
+        raise ValueError(f"{faults[0]}; put it right")
     takes = {}
-    for folder, _, files in os.walk(root):
-        for name in files:
-            if match := _NAME.fullmatch(name):
-                path = Path(folder, name)
-                take = _decode(path, match, path.stem in truncated)
-                # Archives unpacked into one another hold a take twice: keep one.
-                takes[path.stem] = min(takes.get(path.stem, take), take, key=_place)
+    for path in paths:
+        if match := _NAME.fullmatch(path.name):
+            # Archives unpacked into one another hold a take twice: the first counts.
+            takes.setdefault(path.stem, _decode(path, match, path.stem in truncated))
     if not takes:
         raise FileNotFoundError(
-            f"no files 03-02-*.wav or 03-02-*.flac below {str(root)!r}; {_SOURCE}"
+            f"no files 03-02-*.wav or 03-02-*.flac below {str(root)!r}; {SOURCE}"
         )
     return sorted(takes.values(), key=lambda take: (take.singer, take.path.stem))
-
-
-def _place(take):
-    return take.path.parts
 
 
 def _decode(path, match, is_truncated):
@@ -186,7 +183,7 @@ def _truncated(table):
     """Return the names, without suffix, that a table calls cut short."""
     columns = {name: (name,) for name in ("path", "truncated")}
     # Of the same name there are tables that tell other things.
-    if not table.is_file() or "truncated" not in read_header(table, columns)[1]:
+    if not table.is_file() or "truncated" not in parse_table(table, columns)[1]:
         return set()
     rows, faults = read_table(
         table, columns, needed=("path",), locate=lambda row: row["path"]

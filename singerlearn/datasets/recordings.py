@@ -30,12 +30,15 @@ def audio_below(folder):
     paths : list of Path
         Sorted. Hidden files and folders are left out, links to folders within are not
         followed.
+    faults : list of str
+        Which folders could not be read, and why.
     """
-    paths = []
-    for place, folders, files in os.walk(folder):
+    paths, unread = [], []
+    for place, folders, files in os.walk(folder, onerror=unread.append):
         folders[:] = [name for name in folders if not name.startswith(".")]
         paths += (Path(place, name) for name in files if is_audio(name))
-    return sorted(paths)
+    faults = [f"folder {e.filename!r} cannot be read: {e.strerror}" for e in unread]
+    return sorted(paths), faults
 
 
 def check_on_error(on_error):
@@ -44,16 +47,15 @@ def check_on_error(on_error):
         raise ValueError(f"on_error={on_error!r} must be 'raise' or 'skip'")
 
 
-def report(faults, on_error, *, stacklevel=3):
+def report(faults, on_error):
     """Raise the first fault, or warn of them all.
 
     Parameters
     ----------
     faults : list of str
-        Each in words that name the recording; nothing happens when there are none.
+        Each in words that name the recording, or a folder of several; nothing happens
+        when there are none.
     on_error : {"raise", "skip"}
-    stacklevel : int, default=3
-        Whose line the warning names; 3 is the caller of the loader that calls this.
     """
     if not faults:
         return
@@ -63,8 +65,8 @@ def report(faults, on_error, *, stacklevel=3):
             f"{faults[0]}{more}; put it right, or leave it out with on_error='skip'"
         )
     warnings.warn(
-        f"left out {len(faults)} of the recordings:\n" + "\n".join(faults),
-        stacklevel=stacklevel,
+        f"left out {len(faults)} of the recordings or folders:\n" + "\n".join(faults),
+        stacklevel=3,  # the line that called the loader that calls this
     )
 
 

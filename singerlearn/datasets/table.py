@@ -6,6 +6,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
+from sklearn.utils import Bunch
 
 
 def find_table(name, root):
@@ -33,8 +34,8 @@ def find_table(name, root):
     )
 
 
-def read_header(table, columns, *, needed=()):
-    """Find the columns of a table by their names.
+def parse_table(table, columns, *, needed=()):
+    """Read the cells of a table, and find its columns by their names.
 
     Parameters
     ----------
@@ -119,7 +120,7 @@ def read_table(table, columns, *, needed, locate):
     Parameters
     ----------
     table, columns, needed
-        As for `read_header`; a row without a cell in a needed column is at fault.
+        As for `parse_table`; a row without a cell in a needed column is at fault.
     locate : callable
         Takes a row, a dict of str by our names and, for the other columns, the
         header's; returns the path of its recording. What it raises as ValueError or
@@ -133,7 +134,7 @@ def read_table(table, columns, *, needed, locate):
         What is wrong with the others, in words that name table, row and column. A
         recording that a former row has is a fault, an empty row is none.
     """
-    header, found, body = read_header(table, columns, needed=needed)
+    header, found, body = parse_table(table, columns, needed=needed)
     ours = {theirs: name for name, theirs in found.items()}
     rows, faults, first_seen = [], [], {}
     for number, cells in enumerate(body, start=2):  # as a spreadsheet counts
@@ -166,17 +167,36 @@ def read_table(table, columns, *, needed, locate):
     return rows, faults
 
 
-def to_columns(rows):
-    """Turn rows into columns.
+def to_bunch(rows, descr, *, return_X_y=False, **more):
+    """Pack rows as the loaders return them.
 
     Parameters
     ----------
     rows : list of dict of str to str
+        With ``"path"``, ``"singer"`` and ``"song"``; one row or more.
+    descr : str
+    return_X_y : bool, default=False
+    **more
+        Further entries of the Bunch.
 
     Returns
     -------
-    columns : dict of str to ndarray of shape (n_rows,), str
-        In the order of their first appearance, empty where a row has no such cell.
+    data : Bunch
+        With the other columns in ``metadata``, empty where a row has no such cell.
+    (recordings, singers) : tuple if ``return_X_y=True``
     """
     names = dict.fromkeys(name for row in rows for name in row)
-    return {name: np.array([row.get(name, "") for row in rows]) for name in names}
+    columns = {name: np.array([row.get(name, "") for row in rows]) for name in names}
+    recordings = columns.pop("path").tolist()
+    singers, songs = columns.pop("singer"), columns.pop("song")
+    if return_X_y:
+        return recordings, singers
+    return Bunch(
+        recordings=recordings,
+        singers=singers,
+        songs=songs,
+        **more,
+        metadata=Bunch(**columns),
+        sampling_rate=22050,
+        DESCR=descr,
+    )

@@ -50,8 +50,9 @@ def load_vocalset(root, *, on_error="raise", return_X_y=False):
         Folder with ``FULL/<singer>/<exercise>/<technique>/<file>.wav`` in it, or with
         the singers' folders themselves, at most two folders deep.
     on_error : {"raise", "skip"}, default="raise"
-        What becomes of an empty file, and of recordings in the folder of no known
-        singer. With ``"skip"`` one warning names those left out and why.
+        What becomes of an empty file, of a folder that cannot be read, and of
+        recordings in the folder of no known singer. With ``"skip"`` one warning names
+        those left out and why.
     return_X_y : bool, default=False
         Return ``(recordings, singers)`` instead of a Bunch.
 
@@ -93,8 +94,9 @@ def load_vocalset(root, *, on_error="raise", return_X_y=False):
     """
     check_on_error(on_error)
     folder = _find_singers(Path(root))
-    rows, faults = [], []
-    for path in audio_below(folder):
+    paths, faults = audio_below(folder)
+    rows = []
+    for path in paths:
         singer, *within = path.relative_to(folder).parts
         if singer not in SINGERS:
             faults.append(f"{str(path)!r} is in no singer's folder, such as female1")

@@ -202,9 +202,11 @@ class FrequencyTemplateDisplay:
                 f"{net.module__aggregation!r}"
             )
         template = w.detach().cpu().numpy().reshape(net.module__filters[-1], -1)
-        # Pools halve the bands and round down.
-        bands_each = 2 ** int(np.log2(estimator.n_features_in_ / template.shape[1]))
-        return cls(template, bands_each=bands_each, front_end=estimator.front_end_)
+        return cls(
+            template,
+            bands_each=net.module_.n_pooled,  # a pool halves bands as it does frames
+            front_end=estimator.front_end_,
+        )
 
     def plot(self, ax=None):
         """Draw the template, channels from those that raise the score to the others.

@@ -1,4 +1,7 @@
-"""What the pictures share: colours, markers, and axes to draw into."""
+"""What the pictures share: names, colours, markers, axes to draw into, legends."""
+
+from collections.abc import Mapping
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -16,6 +19,37 @@ COLORS = (
 MARKERS = "o^sDvPX<*"
 # So many labels look different: neighbours in both colour and marker.
 N_LOOKS = len(COLORS) * len(MARKERS)
+# Where a legend lies: to the right of the axes, in nobody's way.
+BESIDE = dict(loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False)
+
+
+def check_named(models, what, *, such_as, kind=object):
+    """Refuse what is no dict of things of a kind, each by its model's name.
+
+    Parameters
+    ----------
+    models : object
+    what : str
+        What an error calls it.
+    such_as : str
+        One that is right.
+    kind : type, default=object
+    """
+    if (
+        not isinstance(models, Mapping)
+        or not models
+        or not all(isinstance(of_one, kind) for of_one in models.values())
+    ):
+        raise ValueError(f"{what} must be a dict of one or more, such as {such_as}")
+
+
+@contextmanager
+def naming(what):
+    """Put what it is about before a ValueError."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{what}: {error}") from error
 
 
 def look(i):

@@ -1,12 +1,18 @@
 """Where recordings or chunks lie, on a page (the paper's Figures 4 and 7)."""
 
-from collections.abc import Mapping
-from contextlib import contextmanager
+from collections.abc import Sized
 from typing import NamedTuple
 
 import numpy as np
 
-from singerlearn.display.axes import N_LOOKS, given_or_new_grid, look
+from singerlearn.display.axes import (
+    BESIDE,
+    N_LOOKS,
+    check_named,
+    given_or_new_grid,
+    look,
+    naming,
+)
 from singerlearn.labels import encode_labels
 from singerlearn.metrics.validation import check_embeddings
 
@@ -96,16 +102,17 @@ class EmbeddingDisplay:
             or points that are all alike, if some are of recordings and some of chunks,
             if lengths differ or the perplexity is not below the number of points.
         """
-        check_named(embeddings)
+        check_embeddings_by_name(embeddings)
         units = {name: _unit(Z) for name, Z in embeddings.items()}
-        if len(set(units.values())) > 1:
+        unit, *others = set(units.values())
+        if others:
             raise ValueError(
                 f"some embeddings are of recordings, some of chunks: {units}"
             )
         projections = {}
         for name, Z in embeddings.items():
-            n_chunks = [len(z) for z in Z] if units[name] == "chunks" else None
-            with naming_embedding(name):
+            n_chunks = [len(z) for z in Z] if unit == "chunks" else None
+            with naming(f"embedding {name!r}"):
                 labels = [
                     None if y is None else _labels_of_points(y, what, len(Z), n_chunks)
                     for y, what in ((singers, "singers"), (songs, "songs"))
@@ -116,7 +123,7 @@ class EmbeddingDisplay:
                     random_state,
                 )
             projections[name] = Projection(points, *labels)
-        return cls(projections, unit=units[name])
+        return cls(projections, unit=unit)
 
     def plot(self, axes=None):
         """Draw the points; colour and marker tell the labels apart.
@@ -170,39 +177,21 @@ class EmbeddingDisplay:
                     # Told, it names labels that begin with "_", too.
                     handles=list(self.scatters_[i, -1].values()),
                     title=row[:-1],
-                    loc="center left",
-                    bbox_to_anchor=(1.02, 0.5),
                     ncols=n_columns,
                     labelspacing=0.25,
                     fontsize="small",
                     markerscale=np.sqrt(30 / size),
                     handletextpad=0.1,
                     columnspacing=0.8,
-                    frameon=False,
+                    **BESIDE,
                 )
         return self
 
 
-def check_named(embeddings):
+def check_embeddings_by_name(embeddings):
     """Refuse what is no dict of embeddings by their names."""
-    if (
-        not isinstance(embeddings, Mapping)
-        or not embeddings
-        or not all(hasattr(Z, "__len__") for Z in embeddings.values())
-    ):
-        raise ValueError(
-            "embeddings must be a dict of one or more, such as "
-            "{'learned': embedder.transform(X)}"
-        )
-
-
-@contextmanager
-def naming_embedding(name):
-    """Put the name of an embedding before a ValueError about it."""
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(f"embedding {name!r}: {error}") from error
+    such_as = "{'learned': embedder.transform(X)}"
+    check_named(embeddings, "embeddings", such_as=such_as, kind=Sized)
 
 
 def _unit(Z):

@@ -1,11 +1,15 @@
 """Who is recognised by the nearest neighbours (the paper's Figure 5)."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
-from singerlearn.display.axes import COLORS, given_or_new_grid
-from singerlearn.display.embedding import check_named, naming_embedding
+from singerlearn.display.axes import (
+    BESIDE,
+    COLORS,
+    check_named,
+    given_or_new_grid,
+    naming,
+)
+from singerlearn.display.embedding import check_embeddings_by_name
 from singerlearn.labels import encode_groupings, encode_labels
 from singerlearn.metrics import SongEffectReport, leave_one_out_knn
 from singerlearn.metrics.neighbours import chance_accuracy
@@ -82,14 +86,14 @@ class KNNDisplay:
             As `leave_one_out_knn`, with the name of the embedding; or if `embeddings`
             is no dict, or `crossed` lacks the songs.
         """
-        check_named(embeddings)
+        check_embeddings_by_name(embeddings)
         if crossed and songs is None:
             raise ValueError("crossed=True leaves out neighbours by song: give songs")
         wanted = {"singers": (singers, songs)}
         if songs is not None:
             wanted["songs"] = songs, singers
         for name, Z in embeddings.items():
-            with naming_embedding(name):
+            with naming(f"embedding {name!r}"):
                 for what, (labels, _) in wanted.items():
                     encode_labels(labels, what, len(Z), at_least=2)
         counts = np.atleast_1d(n_neighbors).tolist()
@@ -98,7 +102,7 @@ class KNNDisplay:
             groups = others if crossed else None
             accuracies[what] = {}
             for name, Z in embeddings.items():
-                with naming_embedding(name):
+                with naming(f"embedding {name!r}"):
                     accuracies[what][name] = leave_one_out_knn(
                         Z, labels, n_neighbors=counts, exclude_groups=groups
                     )
@@ -127,15 +131,8 @@ class KNNDisplay:
             If `reports` is no dict of reports, or they are of different recordings or
             numbers of neighbours.
         """
-        if (
-            not isinstance(reports, Mapping)
-            or not reports
-            or not all(isinstance(r, SongEffectReport) for r in reports.values())
-        ):
-            raise ValueError(
-                "reports must be a dict of one or more, such as "
-                "{'learned': song_effect_report(Z, singers, songs)}"
-            )
+        such_as = "{'learned': song_effect_report(Z, singers, songs)}"
+        check_named(reports, "reports", such_as=such_as, kind=SongEffectReport)
         accuracies, chance = {}, {}
         for what in ("singer", "song"):
             effects = {
@@ -170,11 +167,12 @@ class KNNDisplay:
         from matplotlib.ticker import PercentFormatter
 
         shape = (1, len(self.accuracies))
-        n_bars = sum(len(k) for k in next(iter(self.accuracies.values())).values())
+        some = next(iter(self.accuracies.values()))  # all panels have the same bars
+        counts = list(next(iter(some.values())))
         self.axes_ = given_or_new_grid(
             axes,
             shape,
-            figsize=(1 + max(3.5, 0.17 * n_bars) * shape[1], 3.8),
+            figsize=(1 + max(3.5, 0.17 * len(some) * len(counts)) * shape[1], 3.8),
             title="Recognised by the k nearest neighbours",
         )
         self.figure_ = self.axes_[0, 0].figure
@@ -189,7 +187,7 @@ class KNNDisplay:
             width = 0.8 / len(accuracies)
             self.bars_[what] = {}
             for i, (name, by_k) in enumerate(accuracies.items()):
-                left = np.arange(len(by_k)) + (i - (len(accuracies) - 1) / 2) * width
+                left = np.arange(len(counts)) + (i - (len(accuracies) - 1) / 2) * width
                 self.bars_[what][name] = bars = ax.bar(
                     left,
                     by_k.values(),
@@ -212,16 +210,14 @@ class KNNDisplay:
                 self.chance[what], color="0.3", ls="--", lw=1.2, label="chance"
             )
             ax.set(title=sought[what], xlabel="k", ylim=(0, 1.05))
-            ax.set_xticks(range(len(by_k)), by_k)
+            ax.set_xticks(range(len(counts)), counts)
             ax.yaxis.set_major_formatter(PercentFormatter(1))
             ax.yaxis.grid(alpha=0.3)
             ax.set_axisbelow(True)
             ax.spines[["top", "right"]].set_visible(False)
         self.axes_[0, 0].set_ylabel("leave-one-out accuracy")
+        last = list(self.bars_)[-1]
         self.axes_[0, -1].legend(
-            handles=[*self.bars_[what].values(), self.chance_lines_[what]],
-            loc="center left",
-            bbox_to_anchor=(1.02, 0.5),
-            frameon=False,
+            handles=[*self.bars_[last].values(), self.chance_lines_[last]], **BESIDE
         )
         return self

@@ -1,11 +1,10 @@
 """Losses over the epochs (the paper's Figure 3)."""
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
-from singerlearn.display.axes import COLORS, given_or_new
+from singerlearn.display.axes import BESIDE, COLORS, check_named, given_or_new
 from singerlearn.display.networks import network_with
 
 
@@ -100,11 +99,8 @@ class TrainingCurveDisplay:
         ValueError
             If `histories` is no dict, or a history has no epochs.
         """
-        if not isinstance(histories, Mapping) or not histories:
-            raise ValueError(
-                "histories must be a dict of one or more, such as "
-                "{'average': classifier.history_}"
-            )
+        such_as = "{'average': classifier.history_}"
+        check_named(histories, "histories", such_as=such_as)
         curves = {}
         for name, history in histories.items():
             if len(history) == 0:
@@ -154,12 +150,7 @@ class TrainingCurveDisplay:
                 Line2D([], [], lw=4, color=lines[0].get_color(), label=name)
                 for name, lines in self.lines_.items()
             ]
-        ax.legend(
-            handles=entries,
-            loc="center left",
-            bbox_to_anchor=(1.02, 0.5),
-            frameon=False,
-        )
+        ax.legend(handles=entries, **BESIDE)
         title = "Loss over training"
         if len(self.curves) == 1:
             title += f" of {next(iter(self.curves))}"

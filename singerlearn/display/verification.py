@@ -1,10 +1,14 @@
 """Is it the same singer? One error against the other."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
-from singerlearn.display.axes import COLORS, given_or_new
+from singerlearn.display.axes import (
+    BESIDE,
+    COLORS,
+    check_named,
+    given_or_new,
+    naming,
+)
 from singerlearn.metrics import (
     Interval,
     bootstrap_interval,
@@ -101,11 +105,7 @@ class DETDisplay:
             If `scores` is no dict, targets or non-targets are missing, lengths differ
             or a score is not finite.
         """
-        if not isinstance(scores, Mapping) or not scores:
-            raise ValueError(
-                "scores must be a dict of one or more, such as "
-                "{'learned': trials.scores(Z)}"
-            )
+        check_named(scores, "scores", such_as="{'learned': trials.scores(Z)}")
         from scipy.stats import norm  # a slow import
 
         # Evenly over the axis, as it is drawn.
@@ -117,7 +117,7 @@ class DETDisplay:
 
         curves, error_rates, bands = {}, {}, {}
         for name, own in scores.items():
-            try:
+            with naming(f"scores of {name!r}"):
                 curves[name] = det_curve(is_target, own)
                 if groups is None:
                     rate = equal_error_rate(is_target, own)
@@ -132,8 +132,6 @@ class DETDisplay:
                     n_resamples=n_resamples,
                     random_state=random_state,
                 )
-            except ValueError as error:
-                raise ValueError(f"scores of {name!r}: {error}") from error
             bands[name] = Interval(*(end[:-1] for end in interval))
             error_rates[name] = Interval(*(float(end[-1]) for end in interval))
         return cls(
@@ -187,13 +185,7 @@ class DETDisplay:
             aspect="equal",
             anchor="W",  # what width is left over is the legend's
         )
-        ax.legend(
-            title="EER: equal error rate (dot)",
-            loc="center left",
-            bbox_to_anchor=(1.02, 0.5),
-            frameon=False,
-            labelspacing=1,
-        )
+        ax.legend(title="EER: equal error rate (dot)", labelspacing=1, **BESIDE)
         ax.grid(alpha=0.3)
         ax.spines[["top", "right"]].set_visible(False)
         self.ax_, self.figure_ = ax, ax.figure

@@ -8,14 +8,14 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._param_validation import Interval
 
 from singerlearn.audio import check_recordings, map_in_threads, naming
-from singerlearn.chunks import Chunks
+from singerlearn.chunks import Chunks, ListOutputMixin
 
 POSITIVE = [Interval(Real, 0, None, closed="neither")]
 COUNT = [Interval(Integral, 1, None, closed="left")]
 WINDOW = [Interval(Integral, 2, None, closed="left")]
 
 
-class RecordingTransformer(TransformerMixin, BaseEstimator):
+class RecordingTransformer(ListOutputMixin, TransformerMixin, BaseEstimator):
     """Applies `_transform_recording` of its subclass to every recording."""
 
     _parameter_constraints = {
@@ -71,24 +71,7 @@ class RecordingTransformer(TransformerMixin, BaseEstimator):
         transformed = map_in_threads(
             self._transform_named, count(), recordings, n_jobs=self.n_jobs
         )
-        return list(transformed)
-
-    def set_output(self, *, transform=None):
-        """Set the container of tables; lists of recordings stay lists.
-
-        Parameters
-        ----------
-        transform : {"default", "pandas", "polars"}, default=None
-            None leaves it as it is.
-
-        Returns
-        -------
-        self : object
-            The transformer.
-        """
-        if transform is not None:
-            self._sklearn_output_config = {"transform": transform}
-        return self
+        return self._as_configured(list(transformed), X)
 
     def __sklearn_tags__(self):
         """X is a list of recordings, and there is nothing to fit."""

@@ -183,15 +183,18 @@ def song_effect_report(
     k_max = check_n_neighbors(n_neighbors, len(Z))
     if n_permutations < 1:
         raise ValueError(f"n_permutations={n_permutations} must be at least 1")
-    anyone = encode_groupings(None, len(Z))
-    other_songs = encode_groupings(
-        songs if exclude_groups is None else exclude_groups, len(Z)
-    )
-    other_singers = encode_groupings(singers, len(Z))
     rng = check_random_state(random_state)
 
-    def effect(codes, within, groupings):
-        neighbours = nearest(Z, k_max, groupings)
+    def search(excluded):
+        groupings = encode_groupings(excluded, len(Z))
+        return groupings, nearest(Z, k_max, groupings)
+
+    among_all = search(None)
+    among_other_songs = search(songs if exclude_groups is None else exclude_groups)
+    among_other_singers = search(singers)
+
+    def effect(codes, within, searched):
+        groupings, neighbours = searched
 
         def accuracy(codes):
             named = (vote(codes, neighbours[:, :k]) for k in n_neighbors)
@@ -206,14 +209,15 @@ def song_effect_report(
             ]),
         )  # fmt: skip
 
-    impostors, impostors_chance = _same_song_impostors(Z, singer, song)
+    _, neighbours = among_all
+    impostors, by_chance = _same_song_impostors(neighbours[:, 0], singer, song)
     return SongEffectReport(
-        singer=effect(singer, song, anyone),
-        singer_crossed=effect(singer, song, other_songs),
-        song=effect(song, singer, anyone),
-        song_crossed=effect(song, singer, other_singers),
+        singer=effect(singer, song, among_all),
+        singer_crossed=effect(singer, song, among_other_songs),
+        song=effect(song, singer, among_all),
+        song_crossed=effect(song, singer, among_other_singers),
         same_song_impostors=impostors,
-        same_song_impostors_chance=impostors_chance,
+        same_song_impostors_chance=by_chance,
         n_samples=len(Z),
         n_singers=len(singer_labels),
         n_songs=len(song_labels),
@@ -239,12 +243,11 @@ def _permute(codes, within, rng):
     return permuted
 
 
-def _same_song_impostors(Z, singer, song):
-    """Return how often the nearest is another singer with the same song; by chance."""
-    first = nearest(Z, 1, encode_groupings(None, len(Z)))[:, 0]
+def _same_song_impostors(first, singer, song):
+    """Return how often the first neighbour is another singer, same song; by chance."""
     found = (singer[first] != singer) & (song[first] == song)
     _, sung, n_sung = np.unique(
         np.stack([singer, song]), axis=1, return_inverse=True, return_counts=True
     )
     others = np.bincount(song)[song] - n_sung[sung.ravel()]
-    return float(found.mean()), float(others.mean() / (len(Z) - 1))
+    return float(found.mean()), float(others.mean() / (len(song) - 1))

@@ -220,7 +220,8 @@ def contrastive_loss(is_target, distances, *, margin=1.0):
 
     Examples
     --------
-    Pairs of chunks, as the paper has them: never both of one recording, 1 : 1.
+    Pairs of chunks, 1 : 1. Two of one recording are no pair here, which makes it the
+    harder test:
 
     >>> import numpy as np
     >>> from singerlearn.metrics import contrastive_loss, make_trials

@@ -227,8 +227,10 @@ def criterion(loss, loss_params, **known):
     Raises
     ------
     ValueError
-        If the loss has no such parameter, or its value is no number.
+        If there is no such loss, it has no such parameter, or its value is no number.
     """
+    if loss not in LOSSES:
+        raise ValueError(f"loss={loss!r} is not one of {', '.join(LOSSES)}")
     parameters = inspect.signature(LOSSES[loss]).parameters
     # The shape, which has no default, is not for the user to give.
     takes = [name for name, p in parameters.items() if p.default is not p.empty]

@@ -80,10 +80,27 @@ def test_a_path_may_be_of_any_type_and_spelling(tmp_path, tone, monkeypatch):
 @pytest.mark.skipif(
     os.name == "nt" or sys.platform == "darwin", reason="names are text"
 )
-def test_a_name_need_not_be_text(tmp_path, tone):
-    sf.write(os.fsencode(tmp_path) + b"/caf\xe9.wav", tone, 44100)
+@pytest.mark.parametrize("suffix", ["wav", "m4a"])
+def test_a_name_need_not_be_text(tmp_path, tone, suffix):
+    path = tmp_path / f"voice.{suffix}"
+    if suffix == "m4a":
+        write_with_pyav(path, tone[None], 44100, "aac")
+    else:
+        sf.write(path, tone, 44100)
+    expected = load(path)
+    os.rename(path, os.fsencode(tmp_path) + b"/caf\xe9." + suffix.encode())
     (path,) = tmp_path.iterdir()
-    assert_allclose(load(path, 44100), tone, atol=2**-15)
+    assert_array_equal(load(path), expected)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no name has a colon")
+@pytest.mark.parametrize("name", ["Mix: Ann/a.m4a", "http:a.m4a", "a%03d.m4a"])
+def test_a_name_is_no_url(tmp_path, tone, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    os.makedirs(os.path.dirname(name) or ".", exist_ok=True)
+    write_with_pyav("voice.m4a", tone[None], 44100, "aac")
+    os.rename("voice.m4a", name)
+    assert len(load(name, 44100)) == pytest.approx(len(tone), abs=2048)
 
 
 def test_samples_without_a_header_are_refused_by_name(tmp_path, tone):
@@ -113,9 +130,30 @@ def test_raw_aac_that_begins_quietly_is_whole(tmp_path, rng):
     assert len(load(path, 44100)) == pytest.approx(len(y), abs=4096)
 
 
-def test_without_pyav_the_error_says_how_to_install_it(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("codec", "kind", "suffix"),
+    [
+        ("aac", "m4a", "mp3"),
+        ("aac", "m4a", "wav"),
+        ("aac", "mov", "mov"),
+        ("aac", "mka", "mka"),
+        ("libopus", "webm", "webm"),
+        ("ac3", "ac3", "flac"),
+    ],
+)
+def test_a_file_is_known_by_its_content(tmp_path, tone, codec, kind, suffix):
+    path = tmp_path / f"voice.{kind}"
+    write_with_pyav(path, tone[None], 48000, codec)
+    path = path.rename(tmp_path / f"voice.{suffix}")
+    y = load(path, 48000)
+    assert len(y) == pytest.approx(len(tone), abs=2048)
+    assert amplitude(y[44100:]) == pytest.approx(0.5, rel=0.05)
+
+
+@pytest.mark.parametrize("suffix", ["m4a", "wav"])
+def test_without_pyav_the_error_says_how_to_install_it(tmp_path, monkeypatch, suffix):
     monkeypatch.setitem(sys.modules, "av", None)
-    path = tmp_path / "voice.m4a"
+    path = tmp_path / f"voice.{suffix}"
     path.write_bytes(b"anything")
     with pytest.raises(ValueError, match=r"pip install 'singerlearn\[m4a\]'"):
         load(path)
@@ -147,10 +185,12 @@ def test_a_wav_written_to_a_pipe_is_whole(tmp_path, tone, size):
 
 
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
-@pytest.mark.parametrize("suffix", ["wav", "aiff", "flac", "mp3", "m4a", "fast.m4a"])
+@pytest.mark.parametrize(
+    "suffix", ["wav", "aiff", "flac", "mp3", "m4a", "fast.m4a", "mka"]
+)
 def test_a_file_cut_off_is_an_error(tmp_path, tone, suffix, share):
     path = tmp_path / f"voice.{suffix}"
-    if path.suffix == ".m4a":  # with its index behind the samples, or before
+    if path.suffix in (".m4a", ".mka"):  # with its index behind the samples, or before
         order = {"movflags": "faststart"} if "fast" in suffix else {}
         write_with_pyav(path, tone[None], 44100, "aac", **order)
     else:
@@ -162,7 +202,7 @@ def test_a_file_cut_off_is_an_error(tmp_path, tone, suffix, share):
         load(path)
 
 
-@pytest.mark.parametrize("suffix", ["mp3", "ogg", "opus"])
+@pytest.mark.parametrize("suffix", ["mp3", "ogg", "opus", "flac"])
 def test_files_joined_to_one_are_an_error(tmp_path, rng, suffix):
     options = {"format": "OGG", "subtype": "OPUS"} if suffix == "opus" else {}
     path = tmp_path / f"both.{suffix}"
@@ -188,21 +228,70 @@ def test_a_variable_bit_rate_without_a_header_is_an_error(tmp_path, rng):
         load(path)
 
 
-@pytest.mark.parametrize(
-    "tag",
-    [
-        b"TAG" + bytes(125),
-        b"APETAGEX" + 9999 * b"cover",
-        b"LYRICSBEGIN" + 9999 * b"la",
-        bytes(9999),
-    ],
-)
+def id3(size, version, footer=b""):
+    """Header and size in four bytes of seven bits, frames, footer."""
+    digits = bytes(size >> shift & 0x7F for shift in (21, 14, 7, 0))
+    tail = bytes([version, 0, 0x10 if footer else 0]) + digits
+    return b"ID3" + tail + b"cover" * (size // 5) + (footer and footer + tail)
+
+
+def ape(size, version):
+    """Items between header and footer; the first version has no header."""
+    head = b"APETAGEX" + np.array([version, size + 32, 1], "<u4").tobytes()
+    items = b"cover" * (size // 5)
+    if version == 1000:
+        return items + head + bytes(12)
+    return head + b"\0\0\0\xa0" + bytes(8) + items + head + b"\0\0\0\x80" + bytes(8)
+
+
+ID3V1 = b"TAG" + b"Ann".ljust(125)
+TAGS = {
+    "none": b"",
+    "zeros": bytes(9999),
+    "ID3v1": ID3V1,
+    "ID3v1, enhanced": b"TAG+" + bytes(223) + ID3V1,
+    "ID3v2.3": id3(50_000, 3),
+    "ID3v2.4": id3(50_000, 4, b"3DI"),
+    "APEv1": ape(50_000, 1000),
+    "APEv2": ape(50_000, 2000),
+    "APEv2 and ID3v1": ape(50_000, 2000) + ID3V1,
+    "Lyrics3": b"LYRICSBEGIN" + b"la la" * 1000 + b"LYRICSEND" + ID3V1,
+    "Lyrics3v2": b"LYRICSBEGIN" + b"la" * 9999 + b"020009LYRICS200" + ID3V1,
+}
+
+
+@pytest.mark.parametrize("tag", TAGS.values(), ids=TAGS)
 def test_tags_at_the_end_are_no_sound(tmp_path, tone, tag):
     path = tmp_path / "voice.mp3"
     sf.write(path, tone, 44100)
     expected = load(path)
     path.write_bytes(path.read_bytes() + tag)
     assert_array_equal(load(path), expected)
+
+
+@pytest.mark.parametrize("tag", TAGS.values(), ids=TAGS)
+def test_files_joined_by_a_tag_are_an_error(tmp_path, tone, tag):
+    path = tmp_path / "album.mp3"
+    sf.write(path, tone, 44100)
+    data = path.read_bytes()
+    for joined in (data + tag + data, 5 * (data + tag)):
+        path.write_bytes(joined)
+        with pytest.raises(ValueError, match="album.mp3'.*files joined"):
+            load(path)
+
+
+@pytest.mark.parametrize("n_samples", [16, 4095, 4096, 4097, 44_100, 300_001])
+@pytest.mark.parametrize("subtype", ["PCM_S8", "PCM_16", "PCM_24"])
+def test_a_flac_that_announces_less_than_it_holds(tmp_path, rng, n_samples, subtype):
+    path = tmp_path / "voice.flac"
+    sf.write(path, 0.3 * rng.randn(n_samples), 44100, subtype=subtype)
+    assert len(load(path, 44100)) == n_samples  # libFLAC has read all of it
+    data = path.read_bytes()
+    announced = (n_samples // 2).to_bytes(4, "big")  # in STREAMINFO
+    path.write_bytes(data[:22] + announced + data[26:])
+    if n_samples >= 44_100:
+        with pytest.raises(ValueError, match="voice.flac'.*header is damaged"):
+            load(path)
 
 
 def test_a_damaged_file_is_an_error(tmp_path, rng):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from singerlearn.audio import load
+from singerlearn.audio import load, survey
 
 # ------------------------------------------------------ scale, channels, rate
 
@@ -141,9 +141,47 @@ def test_bad_samples_are_an_error(waveform, message, rate):
         load(waveform)
 
 
-def test_channels_that_cancel_out_leave_nothing_to_hear(tone):
-    with pytest.raises(ValueError, match="nothing to hear"):
-        load((np.stack([tone, -tone]), 44100))
+@pytest.mark.parametrize("read", [load, survey])
+@pytest.mark.parametrize("offset", [0, 0.1])
+@pytest.mark.parametrize("n_channels", [2, 6])
+@pytest.mark.parametrize("gain", [1, 0.99])
+def test_channels_that_cancel_out_are_an_error(tone, read, offset, n_channels, gain):
+    y = np.tile(tone, 4)  # over two blocks
+    channels = np.stack([gain * y, -y] * (n_channels // 2)) + np.float32(offset)
+    with pytest.raises(ValueError, match=r"channels cancel out.*\(waveform\[0\]"):
+        read((channels, 44100))
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
+def test_channels_of_a_file_that_cancel_out_are_an_error(tmp_path, tone, subtype):
+    path = tmp_path / "balanced.wav"
+    sf.write(path, 0.9131 * np.stack([tone, -tone], 1), 44100, subtype=subtype)
+    with pytest.raises(ValueError, match=r"balanced\.wav'.*channels cancel out"):
+        load(path)
+
+
+@pytest.mark.parametrize("n_channels", [2, 16, 64])
+def test_channels_that_do_not_cancel_out_pass(tone, rng, n_channels):
+    noise = rng.randn(n_channels, len(tone)).astype(np.float32)
+    one_alone = 0 * noise
+    one_alone[0] = tone
+    offsets = tone + np.resize(np.float32([9, -9]), n_channels)[:, None]
+    upside_down_in_part = np.stack([tone, -0.9 * tone])
+    for channels in (noise, one_alone, offsets, upside_down_in_part):
+        assert_allclose(load((channels, 44100), 44100), channels.mean(0), atol=1e-5)
+
+
+def test_constant_channels_are_silent():
+    with pytest.raises(ValueError, match="nothing to hear: the recording is silent"):
+        load((np.full((2, 9000), [[0.3], [-0.1]]), 22050))
+
+
+@pytest.mark.parametrize("rate", [None, 8000])
+def test_masked_samples_are_an_error(tone, rate):
+    y = np.ma.masked_less(tone, -0.4)
+    with pytest.raises(ValueError, match=r"samples are masked; fill them"):
+        load(y if rate is None else (y, rate))
+    assert_array_equal(load(np.ma.array(tone)), tone)
 
 
 def test_a_constant_is_nothing_to_hear_at_any_rate():
@@ -163,3 +201,14 @@ def test_a_rate_is_a_positive_number(rate, tone):
         load(tone, rate)
     with pytest.raises(ValueError, match="sampling_rate"):
         load((tone, rate))
+
+
+@pytest.mark.parametrize("read", [load, survey])
+@pytest.mark.parametrize("rate", [1, 999, 1_000_001, 400_000_000])
+def test_a_damaged_rate_in_a_header_is_an_error(tmp_path, tone, rate, read):
+    path = tmp_path / "voice.wav"
+    sf.write(path, tone, 44100)
+    data = path.read_bytes()
+    path.write_bytes(data[:24] + rate.to_bytes(4, "little") + data[28:])
+    with pytest.raises(ValueError, match=f"voice.wav'.*header is damaged.* {rate:,} "):
+        read(path)

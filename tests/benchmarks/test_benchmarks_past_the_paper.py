@@ -101,13 +101,15 @@ def test_crossed_neighbours_and_pairs_share_neither_lyric_nor_melody(voices):
 
 
 def test_the_interval_is_students():
-    from runs import mean_and_interval
+    from runs import interval_over_seeds, mean_and_interval
 
     values = [0.5, 0.7, 0.6, 0.64]
     low, high = stats.ttest_1samp(values, 0).confidence_interval()
     assert mean_and_interval(values) == f"0.610 [{low:.3f}, {high:.3f}]"
     assert mean_and_interval([0.25]) == "0.250"
     assert mean_and_interval([0.9, 1.0]).endswith("1.000]")
+    fits = [{"seed": i, "of": v + d} for i, v in enumerate(values) for d in (-0.2, 0.2)]
+    assert interval_over_seeds(fits, "of") == mean_and_interval(values)
 
 
 def test_known_singers_are_named_with_an_interval_over_singers(rng):

@@ -51,7 +51,7 @@ ONE_OF_C = list("aaaabbbb") + ["c"]
             {"loss": "triplet", "batch_size": 7},
             "batch_size=7 does not hold two singers .* make it 8 or more",
         ),
-        (list("aaaabbbbb"), {"loss": "cosine"}, "'loss' parameter"),
+        (list("aaaabbbbb"), {"loss": "cosine"}, "'cosine' is not one of contr"),
         (list("aaaabbbbb"), {"margin": 0}, "'margin' parameter"),
         (
             list("aaaabbbbb"),

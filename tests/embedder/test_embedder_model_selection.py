@@ -17,9 +17,10 @@ from sklearn.model_selection import (
 )
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from singerlearn import MelChunker, SingerEmbedder
-from singerlearn.nn.losses import LOSSES
+from singerlearn.nn.losses import LOSSES, Triplet
 
 
 def nearest_singer(small, **parameters):
@@ -114,3 +115,29 @@ def test_songs_are_routed_and_sliced(voices, small):
         with pytest.raises(ValueError, match="two songs of each singer"):
             pipe.fit(X, y, songs=["x"] * 24)
         pipe.fit(X, y, songs=songs)
+
+
+def test_a_pipeline_is_scored_where_metadata_is_routed(voices, small):
+    X, y, songs = voices
+    with config_context(enable_metadata_routing=True):
+        embedder = SingerEmbedder(**small).set_fit_request(songs=True)
+        scores = cross_val_score(
+            make_pipeline(FunctionTransformer(), embedder),
+            X,
+            y,
+            cv=StratifiedKFold(2),
+            params={"songs": songs},
+            error_score="raise",
+        )
+    assert np.all(scores > 0.5)
+
+
+def test_a_loss_of_ones_own_trains_once_it_has_a_name(voices, small, monkeypatch):
+    class Far(Triplet):
+        def __init__(self, margin=1.0, power=3):
+            super().__init__(margin**power)
+
+    X, y, _ = voices
+    monkeypatch.setitem(LOSSES, "far", Far)
+    embedder = SingerEmbedder(loss="far", loss_params={"power": 2}, margin=3.0, **small)
+    assert embedder.fit(X, y).net_.criterion_.margin == 9

@@ -10,11 +10,13 @@ import soundfile as sf
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
 from sklearn.base import BaseEstimator, clone
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import make_pipeline, make_union
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 from transformed import flat
 
+from singerlearn import ClipEmbedder
 from singerlearn.chunks import Chunks
 from singerlearn.features import CQTChunker, HandcraftedFeatures, MelChunker
 
@@ -187,3 +189,27 @@ def test_lists_stay_lists_whatever_output_is_set(transformer, voices):
         ):
             assert isinstance(transformed, list)
             assert_array_equal(flat(transformed), flat(expected))
+
+
+@every_transformer
+def test_a_series_keeps_its_index_where_pandas_is_wanted(transformer, voices):
+    X = pd.Series(voices).iloc[::-1]
+    expected = transformer().transform(list(X))
+    with config_context(transform_output="pandas"):
+        transformed = transformer().transform(X)
+    assert transformed.index.tolist() == X.index.tolist()
+    assert_array_equal(flat(transformed), flat(expected))
+    assert isinstance(transformer().transform(X), list)
+
+
+def test_tables_side_by_side_have_the_same_recording_in_a_row(voices):
+    X = pd.Series(voices).iloc[::-1]
+    means = ClipEmbedder(StandardScaler(with_mean=False, with_std=False))
+    union = make_union(
+        make_pipeline(HandcraftedFeatures(), means),
+        HandcraftedFeatures(aggregation="average"),
+    ).set_output(transform="pandas")
+    table = union.fit_transform(X, [0, 1, 0][: len(X)])
+    assert table.index.tolist() == X.index.tolist()
+    clips, average = np.hsplit(table.to_numpy(), 2)
+    assert_allclose(clips, average)
