@@ -251,7 +251,7 @@ class SingerNetClassifier(
         Shallow ResNeXt with attention, Adam at a constant 1e-4, L2 1e-6, batches of 32,
         dropout 0.1; every 50 epochs a test on one validation recording of each singer,
         patience 300 epochs, an improvement counts from 0.5 % on. What the paper leaves
-        open, and what stands here for it, is in the guide.
+        open, and what stands here for it: ``docs/results.md``.
 
         Parameters
         ----------

@@ -249,8 +249,8 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
         The shallow ResNeXt of Table 2 with attention, 16 dimensions, the contrastive
         loss over batches of 32 pairs, Adam at a constant 1e-4, L2 1e-6, dropout 0.1;
         every 50 epochs an early-stopping test, patience 1000 epochs. The paper's
-        validation set is other singers: name them to `fit`. What the paper leaves open,
-        and what stands here for it, is in the guide.
+        validation set is other singers: name them to `fit`. What the paper leaves
+        open, and what stands here for it: ``docs/results.md``.
 
         Parameters
         ----------

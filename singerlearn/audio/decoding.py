@@ -143,7 +143,8 @@ def _pyav_blocks(raw):
 
     decoded = 0.0
     try:
-        with av.open(raw) as container:
+        # A playlist among the recordings shall open no other file, nor an address.
+        with av.open(raw, options={"protocol_whitelist": "none"}) as container:
             if not container.streams.audio:
                 raise ValueError("the file has no audio stream")
             stream = container.streams.audio[0]

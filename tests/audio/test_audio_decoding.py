@@ -110,6 +110,14 @@ def test_samples_without_a_header_are_refused_by_name(tmp_path, tone):
         load(path)
 
 
+def test_a_playlist_opens_no_other_file(tmp_path, tone):
+    write_with_pyav(tmp_path / "voice.m4a", tone[None], 44100, "aac")
+    playlist = tmp_path / "list.wav"
+    playlist.write_text(f"ffconcat version 1.0\nfile {tmp_path}/voice.m4a\n")
+    with pytest.raises(ValueError, match="cannot be decoded"):
+        load(playlist)
+
+
 @pytest.mark.parametrize(("codec", "suffix"), [("aac", "m4a"), ("aac", "aac")])
 def test_m4a_and_aac_are_decoded_by_pyav(tmp_path, tone, codec, suffix):
     path = tmp_path / f"voice.{suffix}"
