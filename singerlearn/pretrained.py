@@ -239,6 +239,7 @@ def load_weights(module, pretrained, *, output=True):
 
 def save(module, card, folder):
     """Write a network's weights and its card into a folder, made if need be."""
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     folder = Path(folder)
@@ -247,7 +248,10 @@ def save(module, card, folder):
     folder.mkdir(parents=True, exist_ok=True)
     # Both lie there before either takes its place, lest one be left with an old other.
     unfinished = {name: folder / f"{name}.unfinished" for name in (WEIGHTS, CARD)}
-    save_file(weights, unfinished[WEIGHTS])
+    try:
+        save_file(weights, unfinished[WEIGHTS])
+    except SafetensorError as error:
+        raise OSError(f"the network cannot be kept in {folder}: {error}") from error
     unfinished[CARD].write_text(text + "\n", encoding="utf-8")
     for name, path in unfinished.items():
         path.replace(folder / name)

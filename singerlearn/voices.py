@@ -15,7 +15,15 @@ from singerlearn.embedder import SingerEmbedder
 from singerlearn.features import HandcraftedFeatures
 from singerlearn.features.transformer import RecordingTransformer
 from singerlearn.labels import encode_singers
-from singerlearn.pretrained import ENCODERS, SHIPPED, load_space, locate, save_space
+from singerlearn.pretrained import (
+    ENCODERS,
+    SHIPPED,
+    fingerprint,
+    load_space,
+    locate,
+    read_card,
+    save_space,
+)
 from singerlearn.store import SpectrogramStore
 
 # Recordings whose spectrograms, and hidden layers of thousands of numbers a chunk, are
@@ -33,7 +41,8 @@ class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
     many songs: there everything varies equally, and independently, while a singer goes
     on to other songs (within-class covariance normalisation). The space that comes with
     the library has been learned from synthetic singers, as its encoder has, so that no
-    recording is needed to compare voices. There is nothing to fit.
+    recording is needed to compare voices. There is nothing to fit; but who is fitted
+    refuses to hear with other weights later, which lie in the same folder by then.
 
     Parameters
     ----------
@@ -109,6 +118,32 @@ class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
         self.precision = precision
         self.n_jobs = n_jobs
 
+    def fit(self, X, y=None):
+        """Check parameters, encoder and that X is a list of recordings.
+
+        Parameters
+        ----------
+        X : list of n_recordings paths, waveforms or (waveform, sampling_rate) pairs
+            The recordings; none is opened.
+        y : Ignored
+            Present by scikit-learn's convention.
+
+        Returns
+        -------
+        self : VoiceFeatures
+            The transformer, which has learnt nothing but what the encoder's weights
+            are.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            If there is no such encoder.
+        """
+        super().fit(X)
+        read_card(self.pretrained)
+        self.fingerprint_ = fingerprint(self.pretrained)
+        return self
+
     def transform(self, X):
         """Load the recordings and describe their chunks; no `fit` is needed before.
 
@@ -127,9 +162,17 @@ class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
         ------
         FileNotFoundError, ValueError
             If a recording cannot be read or has nothing to hear (the message names it),
-            or if there is no such encoder, or no space beside it.
+            or if there is no such encoder, no space beside it, or another encoder than
+            when it was fitted.
         """
         recordings = self._check(X)
+        read_card(self.pretrained)
+        own = fingerprint(self.pretrained)
+        if own != getattr(self, "fingerprint_", own):
+            raise ValueError(
+                f"the encoder {str(self.pretrained)!r} is another than when this was "
+                "fitted: put that one back, or fit anew whatever learns from it"
+            )
         if not self.whiten:
             features = list(self._side_by_side(recordings, "output"))
             return self._as_configured(features, X)

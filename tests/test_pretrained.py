@@ -1,11 +1,13 @@
 import copy
 import json
+import re
 from shutil import copytree
 
 import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from safetensors import SafetensorError
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
@@ -223,6 +225,17 @@ def test_what_does_not_fit_is_an_error(kept, chunked, singers, tiny, tmp_path):
         start.transform(other)
     with pytest.raises(ValueError, match="n_mels is 40 but was 96"):
         clone(start).set_params(chunker=None).fit(other, singers.singers)
+
+
+def test_a_full_disk_is_told_as_one(kept, tmp_path, monkeypatch):
+    def full(tensors, path):
+        raise SafetensorError("disk full")
+
+    monkeypatch.setattr("safetensors.torch.save_file", full)
+    with pytest.raises(
+        OSError, match=f"kept in {re.escape(str(tmp_path))}: .*No space"
+    ):
+        kept[0].save_pretrained(tmp_path)
 
 
 def test_parameters_of_other_front_ends_come_back(singers, tmp_path):

@@ -220,3 +220,20 @@ def test_a_space_needs_singers_with_two_recordings(encoder, singers, tmp_path):
         learn_space(folder, recordings, list("aba"), device="cpu")
     with pytest.raises(ValueError, match="y holds 2 labels for 3 recordings"):
         learn_space(folder, recordings, list("ab"), device="cpu")
+
+
+def test_what_was_fitted_hears_with_no_other_encoder(encoder, singers, tmp_path):
+    X = singers.recordings[:2]
+    folder = copytree(encoder, tmp_path / "kept")
+    voices = VoiceFeatures(folder, whiten=False, device="cpu").fit(X)
+    voices = pickle.loads(pickle.dumps(voices))
+    before = voices.transform(X)
+    embedder = SingerEmbedder.from_pretrained(folder, device="cpu")
+    for weight in embedder.net_.module_.parameters():
+        weight.data *= 2
+    embedder.save_pretrained(folder)
+    with pytest.raises(ValueError, match="another than when this was fitted"):
+        voices.transform(X)
+    assert not np.allclose(voices.fit(X).transform(X)[0], before[0])
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        VoiceFeatures("nowhere").fit(X)
