@@ -232,9 +232,7 @@ def test_a_full_disk_is_told_as_one(kept, tmp_path, monkeypatch):
         raise SafetensorError("disk full")
 
     monkeypatch.setattr("safetensors.torch.save_file", full)
-    with pytest.raises(
-        OSError, match=f"kept in {re.escape(str(tmp_path))}: .*No space"
-    ):
+    with pytest.raises(OSError, match=f"kept in {re.escape(str(tmp_path))}: disk full"):
         kept[0].save_pretrained(tmp_path)
 
 
