@@ -213,7 +213,9 @@ def test_what_does_not_fit_together_is_refused(clips):
         ClipClassifier().fit(X, np.repeat("Ann", len(X)))
     with pytest.raises(ValueError, match="Negative values in data .*sample_weight"):
         ClipClassifier().fit(X, y, sample_weight=-np.ones(len(X)))
-    with pytest.raises(ValueError, match="KNeighborsClassifier.fit names no sample_w"):
+    with pytest.raises(
+        ValueError, match="KNeighborsClassifier.fit has no argument sample_weight"
+    ):
         ClipClassifier(KNeighborsClassifier()).fit(X, y, sample_weight=np.ones(len(X)))
     with pytest.raises(ValueError, match="3 features a clip.*fitted with 4"):
         ClipClassifier().fit(X, y).predict([x[:, :3] for x in X])

@@ -205,8 +205,8 @@ def _weights_for(estimator, weights):
         steps = [(f"{name}__", step) for name, step in estimator.steps]
     if not has_fit_parameter(steps[-1][1], "sample_weight"):
         raise ValueError(
-            f"{type(steps[-1][1]).__name__}.fit names no sample_weight to hand weights "
-            "to: fit without, or put its own classifier in its place"
+            f"{type(steps[-1][1]).__name__}.fit has no argument sample_weight: fit "
+            "without, or give a classifier whose fit has one"
         )
     return {
         f"{prefix}sample_weight": weights
