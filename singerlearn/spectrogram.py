@@ -60,7 +60,8 @@ def log_mel(
     Raises
     ------
     ValueError
-        If the waveform is not 1-D, is empty or silent, or holds NaN.
+        If the waveform is not 1-D, is empty or silent, or holds NaN, or if frequencies
+        do not rise from `fmin` to `fmax` and half the sampling rate.
 
     See Also
     --------
@@ -151,8 +152,19 @@ def mel_bands(sampling_rate, n_fft, n_mels, fmin, fmax):
     Returns
     -------
     csr_array of shape (n_mels, 1 + n_fft // 2), float32
+
+    Raises
+    ------
+    ValueError
+        If frequencies do not rise from `fmin` to `fmax` and half the sampling rate.
     """
-    fmax = sampling_rate / 2 if fmax is None else fmax
+    highest = sampling_rate / 2
+    fmax = highest if fmax is None else fmax
+    if not 0 <= fmin < fmax <= highest:
+        raise ValueError(
+            f"Mel bands from fmin={fmin} to fmax={fmax} Hz: fmin must be under fmax, and "
+            f"fmax at most half of sampling_rate={sampling_rate}"
+        )
     edges = _mel_to_hz(np.linspace(_hz_to_mel(fmin), _hz_to_mel(fmax), n_mels + 2))
     frequencies = np.fft.rfftfreq(n_fft, 1 / sampling_rate)
     # Triangles between each band's lower and upper neighbour, in Hz, of area one.

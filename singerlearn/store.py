@@ -262,8 +262,11 @@ class SpectrogramStore:
         """Name of the folder for these parameters, of which `_parse` makes them."""
         parts = []
         for name, value in {**parameters, "dtype": self.dtype}.items():
-            # 22050 and 22050.0 are one rate, of any type of number.
-            value = value if isinstance(value, str) else f"{float(value):.17g}"
+            if value is None:
+                value = "null"
+            elif not isinstance(value, str):
+                # 22050 and 22050.0 are one rate, of any type of number.
+                value = f"{float(value):.17g}"
             parts.append(f"{name}={value}")
         return ",".join(parts)
 

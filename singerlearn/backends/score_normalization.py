@@ -127,7 +127,7 @@ def cohort_moments(cohort_scores, top_k=None, *, start=0, of=""):
     if len(alike):
         raise ValueError(
             f"recording {start + alike[0]}{of} scores the same with all of the cohort; "
-            "a cohort of several different recordings is needed"
+            "give a cohort of different recordings, and embeddings that are not zero"
         )
     return mean, deviation
 

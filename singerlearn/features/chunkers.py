@@ -1,8 +1,10 @@
 """Recordings to chunks of their spectrograms."""
 
 import os
+from numbers import Real
 
 import numpy as np
+from sklearn.utils._param_validation import Interval
 
 from singerlearn.audio import check_recordings, load
 from singerlearn.chunks import Chunks
@@ -12,7 +14,7 @@ from singerlearn.features.transformer import (
     WINDOW,
     RecordingTransformer,
 )
-from singerlearn.spectrogram import C1_HZ, log_cqt, log_mel
+from singerlearn.spectrogram import C1_HZ, log_cqt, log_mel, mel_bands
 from singerlearn.store import SpectrogramStore
 
 # Of the numbers that `load` gives with `log_mel`, or with `log_cqt`. Raise them when
@@ -99,6 +101,9 @@ class MelChunker(_Chunker, auto_wrap_output_keys=None):
         Samples between frames.
     n_mels : int, default=96
         Mel bands.
+    fmin, fmax : float, default=0.0 and None
+        Where the lowest band begins and the highest ends, in Hz; None stands for half
+        the sampling rate.
     top_db : float, default=60.0
         Range of the decibels: 0 is what lies this much under the maximum, or lower.
     chunk_frames : int, default=256
@@ -139,6 +144,8 @@ class MelChunker(_Chunker, auto_wrap_output_keys=None):
         **_Chunker._parameter_constraints,
         "n_fft": WINDOW,
         "n_mels": COUNT,
+        "fmin": [Interval(Real, 0, None, closed="left")],
+        "fmax": [*POSITIVE, None],
     }
 
     def __init__(
@@ -148,6 +155,8 @@ class MelChunker(_Chunker, auto_wrap_output_keys=None):
         n_fft=2048,
         hop_length=512,
         n_mels=96,
+        fmin=0.0,
+        fmax=None,
         top_db=60.0,
         chunk_frames=256,
         hop_frames=51,
@@ -158,11 +167,19 @@ class MelChunker(_Chunker, auto_wrap_output_keys=None):
         self.n_fft = n_fft
         self.hop_length = hop_length
         self.n_mels = n_mels
+        self.fmin = fmin
+        self.fmax = fmax
         self.top_db = top_db
         self.chunk_frames = chunk_frames
         self.hop_frames = hop_frames
         self.store = store
         self.n_jobs = n_jobs
+
+    def _check(self, X):
+        recordings = super()._check(X)
+        # Bands that cannot be are no recording's fault.
+        mel_bands(self.sampling_rate, self.n_fft, self.n_mels, self.fmin, self.fmax)
+        return recordings
 
 
 class CQTChunker(_Chunker, auto_wrap_output_keys=None):

@@ -35,6 +35,11 @@ def test_mel_chunks_of_real_files_are_librosa_s_chain(request, name):
             {"n_mels": 40, "n_fft": 1024, "hop_length": 256, "top_db": 50.0},
         ),
         (
+            MelChunker(n_mels=40, fmin=80.0, fmax=7600.0, hop_length=256),
+            log_mel,
+            {"n_mels": 40, "fmin": 80.0, "fmax": 7600.0, "hop_length": 256},
+        ),
+        (
             CQTChunker(n_bins=48, bins_per_octave=24, fmin=110.0, hop_length=256),
             log_cqt,
             {"n_bins": 48, "bins_per_octave": 24, "fmin": 110.0, "hop_length": 256},

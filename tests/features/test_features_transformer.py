@@ -128,7 +128,8 @@ BAD_VALUES = {
     "n_mels": [-1, 0],
     "n_bins": [0],
     "bins_per_octave": [0],
-    "fmin": [0, -20.0],
+    "fmin": [-20.0, "80"],
+    "fmax": [0, -20.0, 11026.0],
     "top_db": [0, -60.0, "60"],
     "chunk_frames": [0, 256.5],
     "clip_frames": [0],
@@ -151,6 +152,14 @@ def test_a_bad_parameter_is_named(transformer, voices):
                 bad.transform(voices)
             with pytest.raises(ValueError, match=name):
                 bad.fit(voices).transform(voices)
+
+
+def test_bands_that_cannot_be_are_refused_before_a_recording_is_opened():
+    for parameters in ({"fmin": 4000, "fmax": 4000}, {"fmin": 11025.0}):
+        with pytest.raises(ValueError, match="^Mel bands from fmin"):
+            MelChunker(**parameters).fit(["nowhere.wav"])
+    with pytest.raises(ValueError, match="'fmin' parameter of CQTChunker"):
+        CQTChunker(fmin=0).fit(["nowhere.wav"])
 
 
 def test_parameters_are_taken_by_name_alone():
