@@ -162,8 +162,8 @@ def mel_bands(sampling_rate, n_fft, n_mels, fmin, fmax):
     fmax = highest if fmax is None else fmax
     if not 0 <= fmin < fmax <= highest:
         raise ValueError(
-            f"Mel bands from fmin={fmin} to fmax={fmax} Hz: fmin must be under fmax, and "
-            f"fmax at most half of sampling_rate={sampling_rate}"
+            f"Mel bands from fmin={fmin} to fmax={fmax} Hz: fmin must be under fmax, "
+            f"and fmax at most half of sampling_rate={sampling_rate}"
         )
     edges = _mel_to_hz(np.linspace(_hz_to_mel(fmin), _hz_to_mel(fmax), n_mels + 2))
     frequencies = np.fft.rfftfreq(n_fft, 1 / sampling_rate)
