@@ -40,7 +40,8 @@ def encode_labels(labels, name, n=None, *, at_least=1, remedy="give one for each
         raise ValueError(
             f"{name} holds {len(entries)} labels for {n} recordings; {remedy}"
         )
-    for i, entry in enumerate(entries.tolist()):
+    may_be_missing = entries.dtype.kind not in "biuUS"
+    for i, entry in enumerate(entries.tolist() if may_be_missing else ()):
         if not is_label(entry):
             raise ValueError(
                 f"{name} has no label for recording {i} but {entry!r}; give it one, or "
@@ -119,7 +120,12 @@ def as_groupings(groupings):
 
 
 def as_entries(labels):
-    """Return labels as an array; a list as one of objects, in which None stays None."""
+    """Return labels as an array; a list as one of objects, in which None stays None.
+
+    What a masked array hides is None, too.
+    """
+    if np.ma.is_masked(labels):
+        return np.where(labels.mask, None, labels.data.astype(object))
     return np.asarray(labels, dtype=None if hasattr(labels, "dtype") else object)
 
 

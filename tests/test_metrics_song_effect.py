@@ -165,7 +165,10 @@ def test_same_seed_same_report_and_a_table(rng):
         (dict(singers=list("xxxxyy"), songs=list("aabbcc")), "no song has two"),
         (dict(n_neighbors=1.5), "n_neighbors=.* must be whole numbers"),
         (dict(n_neighbors=(1, 6)), "n_neighbors=6 is too many"),
-        (dict(n_permutations=0), "n_permutations=0 must be at least 1"),
+        (
+            dict(n_permutations=0),
+            "n_permutations=0 must be a whole number of at least 1",
+        ),
         (dict(exclude_groups=[1] * 6), "6 of 6 samples have no neighbour"),
         (dict(exclude_groups=list("aabbcc")), "no sample has a neighbour of its own"),
     ],

@@ -175,7 +175,7 @@ def test_resamples_without_targets_are_drawn_again():
         (dict(groups=[1, 2, np.nan, 3]), "groups has no label for recording 2"),
         (dict(groups=[("a", "b")] * 3 + [("a", None)]), "no label for recording 3"),
         (dict(confidence=95), "confidence=95 must lie between"),
-        (dict(n_resamples=1), "n_resamples=1 must be at least 2"),
+        (dict(n_resamples=1), "n_resamples=1 must be a whole number of at least 2"),
     ],
 )
 def test_malformed_input_is_refused(wrong, message):

@@ -2,7 +2,9 @@
 
 import numpy as np
 
-# Of labels, by the letters of numpy's types; of objects nobody knows.
+from singerlearn.labels import as_entries, encode_labels
+
+# Of labels, by the letters of numpy's types; of mixed objects nobody knows.
 _KINDS = dict.fromkeys("biuf", "numbers") | {"U": "names", "S": "bytes"}
 
 
@@ -37,13 +39,13 @@ def recording_accuracy(y_true, y_pred):
     0.5
     """
     y_true = _check_singers(y_true, y_pred, "y_pred")
-    y_pred = np.asarray(y_pred)
-    if y_pred.ndim != 1:
+    if as_entries(y_pred).ndim != 1:
         raise ValueError(
-            f"y_pred has shape {y_pred.shape} but holds one label a recording"
+            f"y_pred has shape {np.shape(y_pred)} but holds one label a recording"
         )
-    _check_kinds(y_true, y_pred, "y_pred")
-    return float(np.mean(y_true == y_pred))
+    names, codes = encode_labels(y_pred, "y_pred")
+    _check_kinds(y_true, names, "y_pred")
+    return float(np.mean(y_true == names[codes]))
 
 
 def chunk_accuracy(y_true, y_pred_chunks):
@@ -78,37 +80,40 @@ def chunk_accuracy(y_true, y_pred_chunks):
     0.75
     """
     y_true = _check_singers(y_true, y_pred_chunks, "y_pred_chunks")
-    y_pred_chunks = [np.asarray(labels) for labels in y_pred_chunks]
-    for i, labels in enumerate(y_pred_chunks):
+    n_right = n_chunks = 0
+    for i, labels in enumerate(map(as_entries, y_pred_chunks)):
         if labels.ndim != 1 or len(labels) == 0:
             raise ValueError(
                 f"y_pred_chunks[{i}] has shape {labels.shape} but holds the labels of "
                 "one or more chunks; pass what predict_chunks returns"
             )
-    n_chunks = [len(labels) for labels in y_pred_chunks]
-    predicted = np.concatenate(y_pred_chunks)
-    _check_kinds(y_true, predicted, "y_pred_chunks")
-    return float(np.mean(np.repeat(y_true, n_chunks) == predicted))
+        _check_kinds(y_true[[i]], labels, "y_pred_chunks")
+        n_right += np.sum(labels == y_true[i])
+        n_chunks += len(labels)
+    return float(n_right / n_chunks)
 
 
 def _check_singers(y_true, predictions, name):
     """Return `y_true` as an array that has one entry a prediction, at least one."""
-    y_true = np.asarray(y_true)
-    if y_true.ndim != 1 or len(y_true) == 0:
+    entries = as_entries(y_true)
+    if entries.ndim != 1 or len(entries) == 0:
         raise ValueError(
-            f"y_true has shape {y_true.shape} but holds the singer of each of one or "
+            f"y_true has shape {entries.shape} but holds the singer of each of one or "
             "more recordings"
         )
-    if len(y_true) != len(predictions):
+    if len(entries) != len(predictions):
         raise ValueError(
-            f"y_true holds {len(y_true)} recordings but {name} {len(predictions)}"
+            f"y_true holds {len(entries)} recordings but {name} {len(predictions)}"
         )
-    return y_true
+    names, codes = encode_labels(y_true, "y_true")
+    return names[codes]
 
 
 def _check_kinds(y_true, y_pred, name):
     """Refuse names beside numbers, of which none would be right."""
-    kinds = [_KINDS.get(labels.dtype.kind) for labels in (y_true, y_pred)]
+    kinds = [
+        _KINDS.get(np.array(labels.tolist()).dtype.kind) for labels in (y_true, y_pred)
+    ]
     if None not in kinds and kinds[0] != kinds[1]:
         raise ValueError(
             f"y_true holds {kinds[0]} such as {y_true[0]!r}, {name} {kinds[1]} such as "

@@ -1,12 +1,9 @@
 """Leave-one-out nearest neighbours (the paper's Figure 5)."""
 
-from collections.abc import Iterable
-from numbers import Integral
-
 import numpy as np
 
 from singerlearn.labels import encode_groupings, encode_labels
-from singerlearn.metrics.validation import check_embeddings
+from singerlearn.metrics.validation import check_embeddings, is_count
 
 BLOCK = 256  # queries whose distances are held at once
 
@@ -59,7 +56,7 @@ def leave_one_out_knn(Z, y, *, n_neighbors=(1, 3, 5, 7), exclude_groups=None):
     >>> leave_one_out_knn(Z, y, n_neighbors=1, exclude_groups=["a", "b", "b", "c"])
     0.75
     """
-    one = not isinstance(n_neighbors, Iterable)
+    one = np.ndim(n_neighbors) == 0
     counts = [n_neighbors] if one else list(n_neighbors)
     _, codes, neighbours = _search(Z, y, counts, exclude_groups)
     accuracy = [float(np.mean(vote(codes, neighbours[:, :k]) == codes)) for k in counts]
@@ -115,7 +112,7 @@ def _search(Z, y, counts, exclude_groups):
 
 def check_n_neighbors(counts, n_samples):
     """Return the largest of the numbers of neighbours asked for."""
-    if not counts or not all(isinstance(k, Integral) and k >= 1 for k in counts):
+    if not counts or not all(is_count(k, 1) for k in counts):
         raise ValueError(f"n_neighbors={counts} must be whole numbers of at least 1")
     if max(counts) >= n_samples:
         raise ValueError(
@@ -142,6 +139,8 @@ def nearest(Z, k, groupings):
     """
     from scipy.spatial.distance import cdist  # a slow import
 
+    # By a power of two, exactly: squares of the absurdly large or small do not fit.
+    Z = np.ldexp(Z, -np.frexp(np.abs(Z).max())[1])
     neighbours = np.full((len(Z), k), -1)
     for queries, allowed in _blocks(groupings):
         # By differences, not by norms and products: equal distances come out equal.
@@ -189,7 +188,7 @@ def chance_accuracy(codes, groupings):
     if chance == 0:
         raise ValueError(
             "no sample has a neighbour of its own label: each label occurs once, or "
-            "exclude_groups leaves out all of them"
+            "the groups to leave out hold all of them"
         )
     return chance
 

@@ -11,7 +11,7 @@ from singerlearn.metrics.neighbours import (
     nearest,
     vote,
 )
-from singerlearn.metrics.validation import check_embeddings
+from singerlearn.metrics.validation import check_count, check_embeddings
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +126,9 @@ def song_effect_report(
     The null keeps the other effect as it is: singers are permuted within each song, and
     songs within each singer, while neighbours stay where they are. So a small p-value
     means that a singer is heard beyond what the song tells, and not only that the
-    embedding holds something.
+    embedding holds something. Crossed, what one singer sang of one song is permuted
+    together, however often it was sung: such recordings are alike in more than singer
+    and song, which else would pass for either.
 
     Parameters
     ----------
@@ -181,19 +183,20 @@ def song_effect_report(
     _check_design(singer_labels, singer, song_labels, song)
     n_neighbors = tuple(np.atleast_1d(n_neighbors).tolist())
     k_max = check_n_neighbors(n_neighbors, len(Z))
-    if n_permutations < 1:
-        raise ValueError(f"n_permutations={n_permutations} must be at least 1")
+    check_count("n_permutations", n_permutations, 1)
     rng = check_random_state(random_state)
 
     def search(excluded):
         groupings = encode_groupings(excluded, len(Z))
         return groupings, nearest(Z, k_max, groupings)
 
+    each = np.arange(len(Z))
+    sung = _combined(singer, song)
     among_all = search(None)
     among_other_songs = search(songs if exclude_groups is None else exclude_groups)
     among_other_singers = search(singers)
 
-    def effect(codes, within, searched):
+    def effect(codes, within, searched, together):
         groupings, neighbours = searched
 
         def accuracy(codes):
@@ -205,17 +208,18 @@ def song_effect_report(
             accuracy=np.array(accuracy(codes)),
             chance=chance_accuracy(codes, groupings),
             null=np.array([
-                accuracy(_permute(codes, within, rng)) for _ in range(n_permutations)
+                accuracy(_permute(codes, within, together, rng))
+                for _ in range(n_permutations)
             ]),
         )  # fmt: skip
 
     _, neighbours = among_all
     impostors, by_chance = _same_song_impostors(neighbours[:, 0], singer, song)
     return SongEffectReport(
-        singer=effect(singer, song, among_all),
-        singer_crossed=effect(singer, song, among_other_songs),
-        song=effect(song, singer, among_all),
-        song_crossed=effect(song, singer, among_other_singers),
+        singer=effect(singer, song, among_all, each),
+        singer_crossed=effect(singer, song, among_other_songs, sung),
+        song=effect(song, singer, among_all, each),
+        song_crossed=effect(song, singer, among_other_singers, sung),
         same_song_impostors=impostors,
         same_song_impostors_chance=by_chance,
         n_samples=len(Z),
@@ -226,7 +230,7 @@ def song_effect_report(
 
 def _check_design(singer_labels, singer, song_labels, song):
     """Refuse a design in which what is the singer and what the song cannot be told."""
-    n_sung = len(np.unique(np.stack([singer, song]), axis=1).T)
+    n_sung = _combined(singer, song).max() + 1
     for n_labels, what in (
         (len(singer_labels), "no singer sings two songs"),
         (len(song_labels), "no song has two singers"),
@@ -235,19 +239,27 @@ def _check_design(singer_labels, singer, song_labels, song):
             raise ValueError(f"{what}, so that singer and song cannot be told apart")
 
 
-def _permute(codes, within, rng):
-    """Shuffle codes among the samples of each group of `within`."""
+def _combined(singer, song):
+    """Return a code a sample, the same where both singer and song are."""
+    return np.unique(np.stack([singer, song]), axis=1, return_inverse=True)[1].ravel()
+
+
+def _permute(codes, within, together, rng):
+    """Shuffle codes among the units of each group of `within`.
+
+    Samples that have one code of `together` are a unit, and have one of the others.
+    """
+    _, first = np.unique(together, return_index=True)
+    codes, within = codes[first], within[first]
     permuted = np.empty_like(codes)
     by_group = np.argsort(within, kind="stable")
     permuted[by_group] = codes[np.lexsort((rng.random_sample(len(codes)), within))]
-    return permuted
+    return permuted[together]
 
 
 def _same_song_impostors(first, singer, song):
     """Return how often the first neighbour is another singer, same song; by chance."""
     found = (singer[first] != singer) & (song[first] == song)
-    _, sung, n_sung = np.unique(
-        np.stack([singer, song]), axis=1, return_inverse=True, return_counts=True
-    )
-    others = np.bincount(song)[song] - n_sung[sung.ravel()]
+    sung = _combined(singer, song)
+    others = np.bincount(song)[song] - np.bincount(sung)[sung]
     return float(found.mean()), float(others.mean() / (len(song) - 1))

@@ -6,7 +6,7 @@ import os
 import numpy as np
 from sklearn.utils import gen_batches
 
-from singerlearn.labels import encode_labels
+from singerlearn.labels import encode_labels, is_label
 from singerlearn.metrics.validation import check_both_kinds, check_embeddings
 
 
@@ -53,9 +53,9 @@ class Trials:
 
     def __init__(self, pairs, singers, *, songs=None, gender=None, recordings=None):
         labels, codes = encode_labels(singers, "singers")
-        self._n_recordings = n_recordings = len(codes)
+        n_recordings = len(codes)
         self.pairs = _check_pairs(pairs, n_recordings)
-        self.singers = labels[codes][self.pairs]
+        self._labels, self._codes = labels, codes
         self.is_target = self._share(codes)
         check_both_kinds(self.is_target.sum(), (~self.is_target).sum())
         self.same_song = self.same_gender = None
@@ -74,6 +74,11 @@ class Trials:
                 f"itself or its copy, the first of them trial {first}: recordings "
                 f"{self.pairs[first, 0]} and {self.pairs[first, 1]}"
             )
+
+    @property
+    def singers(self):
+        """Who sings the two recordings of each trial."""
+        return self._labels[self._codes[self.pairs]]
 
     def _share(self, codes):
         first, second = codes[self.pairs.T]
@@ -95,9 +100,9 @@ class Trials:
         ndarray of shape (n_trials,)
         """
         Z = check_embeddings(Z)
-        if len(Z) != self._n_recordings:
+        if len(Z) != len(self._codes):
             raise ValueError(
-                f"Z holds {len(Z)} embeddings but the trials pair {self._n_recordings} "
+                f"Z holds {len(Z)} embeddings but the trials pair {len(self._codes)} "
                 "recordings"
             )
         # A batch at a time: of all pairs, the differences would fill the memory.
@@ -129,7 +134,7 @@ class Trials:
             "n_targets": int(self.is_target.sum()),
             "n_nontargets": int((~self.is_target).sum()),
             "n_recordings": len(np.unique(self.pairs)),
-            "n_singers": len(np.unique(self.singers)),
+            "n_singers": len(np.unique(self._codes[self.pairs])),
             "n_repeated": len(self) - n_different,
             "same_song_targets": share(self.same_song, self.is_target),
             "same_song_nontargets": share(self.same_song, ~self.is_target),
@@ -186,14 +191,16 @@ def check_gender(gender, labels, singer):
 def identities(recordings, n_recordings):
     """Return a code a recording, the same for the same path, samples or fingerprint.
 
-    What nothing is known of, None, is like no other.
+    What nothing is known of, None or NaN, is like no other.
     """
     if len(recordings) != n_recordings:
         raise ValueError(
             f"recordings holds {len(recordings)} entries for {n_recordings} samples"
         )
     known = [
-        f"recording {i}" if r is None else _identity(r)
+        f"recording {i}"
+        if not hasattr(r, "__len__") and not is_label(r)
+        else _identity(r)
         for i, r in enumerate(recordings)
     ]
     return np.unique(known, return_inverse=True)[1]
@@ -203,6 +210,9 @@ def _identity(recording):
     if isinstance(recording, (str, os.PathLike)):
         return os.path.realpath(recording)
     if isinstance(recording, tuple):  # (waveform, sampling_rate)
-        return " ".join(map(_identity, recording))
+        waveform, sampling_rate = recording
+        return f"{_identity(waveform)} {float(sampling_rate)}"
     samples = np.ascontiguousarray(recording)
+    if samples.dtype.kind == "f":
+        samples = samples.astype(np.float32)
     return f"{samples.dtype} {hashlib.sha256(samples).hexdigest()}"

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from singerlearn.labels import as_entries, encode_labels
+from singerlearn.metrics.validation import check_count
 
 
 class Interval(NamedTuple):
@@ -118,8 +119,7 @@ def bootstrap_interval(
     ]
     codes, n_groups = _check_groups(groups, [len(a) for a in arrays])
     tail = _tail(confidence, n_groups)
-    if n_resamples < 2:
-        raise ValueError(f"n_resamples={n_resamples} must be at least 2")
+    check_count("n_resamples", n_resamples, 2)
     rng = check_random_state(random_state)
 
     estimate = metric(*arrays)
@@ -133,7 +133,7 @@ def bootstrap_interval(
             times = times * np.where(codes[:, 0] == codes[:, 1], 1, drawn[codes[:, 1]])
         samples = np.repeat(np.arange(len(codes)), times)
         try:
-            with warnings.catch_warnings(action="ignore", category=UserWarning):
+            with warnings.catch_warnings(action="ignore"):
                 value = metric(*(_take(a, samples) for a in arrays))
         except ValueError:
             continue
@@ -212,6 +212,8 @@ def compare_models(scores_a, scores_b, *, n_train, n_test, confidence=0.95):
     _check_confidence(confidence)
 
     differences = scores[0] - scores[1]
+    # Means of the same numbers in another order differ by their rounding.
+    differences[np.abs(differences) <= 1e-12 * np.abs(scores).max(axis=0)] = 0
     n_folds = len(differences)
     difference = float(differences.mean())
     error = float(np.sqrt((1 / n_folds + n_test / n_train) * differences.var(ddof=1)))
@@ -233,10 +235,12 @@ def _check_groups(groups, lengths):
         )
     if not lengths or set(lengths) != {len(groups)}:
         raise ValueError(f"groups holds {len(groups)} samples, the arrays {lengths}")
-    for singers in groups.reshape(len(groups), -1).T:
-        encode_labels(singers, "groups")  # an error counts trials, not their singers
-    labels, codes = encode_labels(groups.ravel(), "groups", at_least=2)
-    return codes.reshape(len(groups), -1), len(labels)
+    # Column by column, so that an error counts trials and not their singers.
+    columns = groups.reshape(len(groups), -1).T
+    labels, codes = zip(*(encode_labels(c, "groups") for c in columns), strict=True)
+    distinct, place = encode_labels(np.concatenate(labels), "groups", at_least=2)
+    starts = np.cumsum([0, *map(len, labels)])[:-1]  # of each column's labels
+    return place[np.stack(codes, axis=1) + starts], len(distinct)
 
 
 def _check_confidence(confidence):

@@ -1,5 +1,7 @@
 """What the measures ask of the arrays they are given, and say where it is missing."""
 
+from numbers import Integral
+
 import numpy as np
 
 
@@ -21,6 +23,17 @@ def check_embeddings(Z):
             f"them sample {bad[0]}; look at what made them (a training that diverged?)"
         )
     return Z
+
+
+def is_count(n, least):
+    """Tell whole numbers that are large enough from all else."""
+    return isinstance(n, Integral) and not isinstance(n, bool) and n >= least
+
+
+def check_count(name, n, least):
+    """Refuse what is no whole number, or too small."""
+    if not is_count(n, least):
+        raise ValueError(f"{name}={n!r} must be a whole number of at least {least}")
 
 
 def check_both_kinds(n_targets, n_nontargets):

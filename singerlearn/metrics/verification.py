@@ -261,6 +261,8 @@ def _check_trials(is_target, scores, name="scores"):
     is_target = is_target.astype(bool)
     check_both_kinds(is_target.sum(), (~is_target).sum())
     try:
+        if np.iscomplexobj(scores):
+            raise TypeError("they are complex")
         scores = scores.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must be numbers: {error}") from None

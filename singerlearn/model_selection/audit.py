@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from singerlearn.audio import check_recordings, map_in_threads, naming, survey
-from singerlearn.labels import as_groupings, encode_labels
+from singerlearn.labels import as_groupings, encode_labels, is_label
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def audit_split(
         copies of a file, or one re-encoded without a loss.
     fingerprints : sequence of str or None, of length n_recordings, default=None
         The identities of the audio, where `check_dataset` has read the recordings
-        already. None is what could not be read.
+        already. None, or NaN, is what could not be read.
     sampling_rate : float, default=22050
         Rate of waveforms that come without one, in Hz.
     n_jobs : int or None, default=None
@@ -144,8 +144,12 @@ def audit_split(
         songs, groupings = next(iter(groupings), None), []
     if fingerprints is None and recordings is not None:
         fingerprints = _read(recordings, n, {*train, *test}, sampling_rate, n_jobs)
-    if fingerprints is not None and len(fingerprints) != n:
-        raise ValueError(f"there are {len(fingerprints)} fingerprints for {n} singers")
+    if fingerprints is not None:
+        fingerprints = [f if is_label(f) else None for f in fingerprints]
+        if len(fingerprints) != n:
+            raise ValueError(
+                f"there are {len(fingerprints)} fingerprints for {n} singers"
+            )
 
     sides = train, test
 

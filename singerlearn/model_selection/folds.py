@@ -188,7 +188,9 @@ class NewSongFolds(_ApartFolds):
 
     def _plan(self, n, y, groups):
         songs = _encode_songs(self.songs, groups, n)
-        fold = _assign(_cross(songs), self.n_splits, "songs", self)
+        fold = _assign(
+            _cross(songs), self.n_splits, "songs", self.shuffle, self.random_state
+        )
         return [fold == i for i in range(self.n_splits)], songs
 
     def _check(self, splits, y, n):
@@ -238,7 +240,9 @@ class NewSingerFolds(_ApartFolds):
 
     def _plan(self, n, y, groups):
         singers = _encode_singers(n, singers=self.singers, y=y, groups=groups)
-        fold = _assign(singers, self.n_splits, "singers", self)
+        fold = _assign(
+            singers, self.n_splits, "singers", self.shuffle, self.random_state
+        )
         return [fold == i for i in range(self.n_splits)], singers[None]
 
 
@@ -305,8 +309,10 @@ class NewSingerSongFolds(_ApartFolds):
     def _plan(self, n, y, groups):
         songs = _encode_songs(self.songs, groups, n)
         singers = _encode_singers(n, singers=self.singers, y=y)
-        by_singer = _assign(singers, self.n_singer_folds, "singers", self)
-        by_song = _assign(_cross(songs), self.n_song_folds, "songs", self)
+        # One generator for both, or singers and songs would be shuffled alike.
+        rng = check_random_state(self.random_state) if self.shuffle else None
+        by_singer = _assign(singers, self.n_singer_folds, "singers", self.shuffle, rng)
+        by_song = _assign(_cross(songs), self.n_song_folds, "songs", self.shuffle, rng)
         tests = []
         for i in range(self.n_singer_folds):
             for j in range(self.n_song_folds):
@@ -353,12 +359,12 @@ def _cross(groupings):
     return np.unique(groupings, axis=1, return_inverse=True)[1].reshape(-1)
 
 
-def _assign(codes, n_folds, what, folds):
+def _assign(codes, n_folds, what, shuffle, random_state):
     """Return each recording's fold; what has the same code has the same fold."""
     n_codes = codes.max() + 1
     if n_codes < n_folds:
         raise ValueError(f"{n_folds} folds of {what} need as many; there are {n_codes}")
-    cut = GroupKFold(n_folds, shuffle=folds.shuffle, random_state=folds.random_state)
+    cut = GroupKFold(n_folds, shuffle=shuffle, random_state=random_state)
     fold = np.empty(len(codes), dtype=np.intp)
     for i, (_, test) in enumerate(cut.split(codes, groups=codes)):
         fold[test] = i
