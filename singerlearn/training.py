@@ -225,6 +225,7 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
             )
         ):
             whole = ChunkDataset(chunks, targets, weights, device, songs)
+        check_drawn(weights)
         drawn = np.flatnonzero(weights > 0)
         # What the inner split sets aside may meet what is trained on, in a pair say;
         # other singers meet nobody but each other.
@@ -232,12 +233,7 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
         if validation is None:
             validation = self._set_aside(drawn, targets, groups, songs, rng)
         train = whole.subset(np.setdiff1d(drawn, validation))
-        if train.weights.sum() < 1 - 1e-9:  # but for a rounding
-            raise ValueError(
-                "sample_weight is how often a recording is drawn in an epoch; the sum "
-                f"over those to train on is {train.weights.sum():g}, under one "
-                "recording: scale them up"
-            )
+        check_drawn(train.weights)
         valid = whole.subset(meet, np.isin(meet, validation).astype(float))
         if self.stretches:
             train = train.stretched(self.stretches, n_singers)
@@ -452,6 +448,15 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
                 )
                 + "; chunk both with the same chunker (give it as chunker=...)"
             )
+
+
+def check_drawn(weights):
+    """Refuse weights by which an epoch would not have a single recording."""
+    if weights.sum() < 1 - 1e-9:  # but for a rounding
+        raise ValueError(
+            "sample_weight is how often a recording is drawn in an epoch; the sum over "
+            f"those to train on is {weights.sum():g}, under one recording: scale them up"
+        )
 
 
 def run(net, train, valid):
