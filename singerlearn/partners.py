@@ -148,7 +148,14 @@ class SingerBatches(PartnerBatches):
         for song, times in zip(*np.unique(visits, return_counts=True), strict=True):
             chunks = self.chunks[song]
             hand.append(rng.permutation(chunks[chunks != anchor])[:times])
-        return np.concatenate(hand)
+        hand = np.concatenate(hand)
+        if len(hand) < self.chunks_per_singer:  # short songs could not give their part
+            own = np.concatenate(
+                self.chunks[slice(*self.songs_of[singer : singer + 2])]
+            )
+            rest = rng.permutation(np.setdiff1d(own, hand))
+            hand = np.append(hand, rest[: self.chunks_per_singer - len(hand)])
+        return hand
 
 
 def run_of_each(codes):

@@ -454,8 +454,9 @@ def check_drawn(weights):
     """Refuse weights by which an epoch would not have a single recording."""
     if weights.sum() < 1 - 1e-9:  # but for a rounding
         raise ValueError(
-            "sample_weight is how often a recording is drawn in an epoch; the sum over "
-            f"those to train on is {weights.sum():g}, under one recording: scale them up"
+            "sample_weight is how often a recording is drawn in an epoch; the sum "
+            f"over those to train on is {weights.sum():g}, under one recording: scale "
+            "them up"
         )
 
 

@@ -170,11 +170,38 @@ def test_many_pairs_are_scored_in_batches(voices, strangers, rng, monkeypatch):
     scorer = CohortScorer().fit(*strangers)
     first, second = rng.randint(8, size=(2, 40))
     expected = scorer.score_pairs(voices[first], voices[second])
-    monkeypatch.setattr(cohort_scorer, "_BATCH", 7)
+    matrix = scorer.score_matrix(voices, voices)
+    assert_allclose(expected, matrix[first, second])
+    monkeypatch.setattr(cohort_scorer, "_AT_ONCE", 3 * len(strangers[0]))
     assert_allclose(scorer.score_pairs(voices[first], voices[second]), expected)
     scorer = CohortScorer().fit([[1.0, 1, 1], [2.0, 2, 2], [5.0, 5, 5]])
     with pytest.raises(ValueError, match="recording 0 of first scores the same"):
         scorer.score_pairs(voices[first], voices[second])
+
+
+def test_a_recording_in_many_pairs_is_compared_with_the_cohort_once(strangers):
+    compared = []
+
+    class Counted(PLDA):
+        def score_matrix(self, first, second):
+            compared.append(len(first))
+            return super().score_matrix(first, second)
+
+    scorer = CohortScorer(Counted(), method="z-norm").fit(*strangers)
+    scorer.score_pairs(np.tile(strangers[0][:4], (50, 1)), np.ones((200, 3)))
+    assert compared == [4]
+
+
+def test_distances_are_exact_far_from_the_origin(strangers, rng):
+    Z = rng.randn(6, 3)
+    near, far = (
+        CohortScorer("euclidean")
+        .fit(strangers[0] + shift)
+        .score_matrix(*2 * [Z + shift])
+        for shift in (0, 2.0**24)
+    )
+    off = ~np.eye(6, dtype=bool)
+    assert_allclose(far[off], near[off], rtol=1e-6)
 
 
 def test_a_zero_embedding_is_at_right_angles_to_all(voices, strangers):

@@ -47,6 +47,13 @@ def test_codes_lead_back_to_the_labels_whatever_holds_them(labels):
         assert_array_equal(again[1], codes)
 
 
+def test_what_is_masked_is_missing():
+    labels = np.ma.array([3, 1, 2], mask=[False, False, True])
+    with pytest.raises(ValueError, match="y has no label for recording 2 but None"):
+        encode_labels(labels, "y")
+    assert encode_labels(labels[:2], "y")[0].tolist() == [1, 3]
+
+
 @pytest.mark.parametrize("kind", [list, np.array, pd.Series])
 def test_names_are_of_the_type_they_came_in(kind):
     labels = kind(["Zoe", "Ann"])

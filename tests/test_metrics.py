@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,6 +51,13 @@ def test_one_chunk_a_recording_makes_the_two_equal():
         (recording_accuracy, [1, 2], ["1", "2"], "numbers such as .*, y_pred names"),
         (chunk_accuracy, ["1"], [[1, 1]], "names such as .*, y_pred_chunks numbers"),
         (recording_accuracy, ["a"], [b"a"], "names such as .*, y_pred bytes"),
+        (recording_accuracy, pd.Series(["1", "2"]), [1, 2], "names such as .*numbers"),
+        (recording_accuracy, np.array(["1"], object), [1], "names such as .*numbers"),
+        (chunk_accuracy, ["a", "b"], [["a"], [1]], "names such as .*numbers"),
+        (recording_accuracy, ["a", None], ["a", None], "y_true has no label for .* 1"),
+        (recording_accuracy, [1, np.nan], [1, 2], "y_true has no label for .* 1"),
+        (recording_accuracy, [1, 2], [np.nan, 2], "y_pred has no label for .* 0"),
+        (chunk_accuracy, ["a", None], [["a"], ["b"]], "y_true has no label for .* 1"),
         (recording_accuracy, [1, 2], [[1], [2]], r"y_pred has shape \(2, 1\)"),
         (chunk_accuracy, [1, 2], [[1], []], r"y_pred_chunks\[1\] has shape \(0,\)"),
         (chunk_accuracy, ["Ann"], ["Ann"], r"\[0\] has shape \(\).*predict_chunks"),

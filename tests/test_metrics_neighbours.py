@@ -74,6 +74,13 @@ def test_moving_scaling_and_renaming_change_nothing(drawn, shift, scale):
     )
 
 
+@pytest.mark.parametrize("scale", [1e-300, 1e200])
+def test_no_embedding_is_too_small_or_too_large(scale):
+    Z, y = np.array([[0.0], [1.0], [3.0], [4.0], [9.0]]), list("aabbb")
+    named = leave_one_out_predict(Z * scale, y)
+    assert named.tolist() == leave_one_out_predict(Z, y).tolist()
+
+
 def test_more_samples_than_a_block_holds(rng):
     Z, y = rng.randint(-3, 4, size=(600, 3)), rng.randint(9, size=600)
     songs = rng.randint(50, size=600)

@@ -120,6 +120,25 @@ def test_each_null_keeps_the_other_effect(rng, what, crossed):
     assert null.mean() == pytest.approx(np.mean(accuracies), abs=0.015)
 
 
+@pytest.mark.parametrize("what", ["singer", "song"])
+def test_what_is_sung_twice_is_permuted_together_when_crossed(rng, what):
+    """Three takes that are alike prove no more than one of them."""
+    Z, singers, songs = embed(rng, 1, 0.5, n_singers=4, n_songs=3)
+    thrice = [np.repeat(part, 3, axis=0) for part in (Z, singers, songs)]
+    once, takes = (
+        getattr(
+            song_effect_report(
+                *design, n_neighbors=[1], n_permutations=999, random_state=0
+            ),
+            f"{what}_crossed",
+        )
+        for design in ((Z, singers, songs), thrice)
+    )
+    assert takes.accuracy == pytest.approx(once.accuracy)
+    assert set(takes.null.ravel()) <= set(np.arange(13) / 12)
+    assert takes.p_values == pytest.approx(once.p_values, abs=0.05)
+
+
 def test_crossed_neighbours_may_have_to_differ_in_more_than_the_song(rng):
     Z, singers, songs = embed(rng, 1, 1, n_songs=6)
     lyrics, melodies = songs % 2, songs // 2

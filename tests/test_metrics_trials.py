@@ -3,6 +3,7 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile as sf
 from hypothesis import given, settings
@@ -140,6 +141,9 @@ def test_identical_recordings_are_not_paired(rng):
     singers = ["Ann", "Ann", "Bob", "Bob", "Bob"]
     pairs = make_trials(singers, recordings=waveforms).pairs.tolist()
     assert [0, 3] not in pairs and [0, 2] in pairs  # (waveform, rate) says the rate too
+    waveforms = [(same, 22050), (same.astype(float), 22050.0), rng.randn(9)]
+    trials = make_trials(["Ann", "Bob", "Ann"], recordings=waveforms)
+    assert trials.pairs.tolist() == [[0, 2], [1, 2]]
     paths = ["a.wav", Path("b.wav"), "./a.wav", "c/../a.wav", "d.wav"]
     pairs = make_trials(singers, recordings=paths).pairs.tolist()
     assert pairs == [[0, 1], [0, 4], [1, 2], [1, 3], [1, 4], [2, 4], [3, 4]]
@@ -163,6 +167,8 @@ def test_recordings_of_which_nothing_is_known_are_no_copies():
     pairs = make_trials(list("aabb"), recordings=unknown).pairs.tolist()
     assert pairs == make_trials(list("aabb")).pairs.tolist()
     Trials([(0, 1), (2, 3), (0, 2)], list("aabb"), recordings=unknown)
+    for column in (pd.Series(unknown), ["x", "y", np.nan, pd.NA]):
+        assert make_trials(list("aabb"), recordings=column).pairs.tolist() == pairs
 
 
 def test_distances_of_many_pairs_take_no_more_memory_than_they_are(rng):

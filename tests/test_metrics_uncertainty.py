@@ -224,6 +224,13 @@ def test_equal_differences_in_every_fold():
     assert compare_models([1, 2, 3], [0, 1, 2], n_train=9, n_test=1) == (1, 1, 1, 0)
 
 
+def test_the_same_scores_added_up_in_another_order_are_the_same():
+    seeds = np.array([[0.7, 0.1, 0.3]] * 5)
+    a, b = seeds.mean(axis=1), seeds[:, [2, 1, 0]].mean(axis=1)
+    assert a[0] != b[0]
+    assert compare_models(a, b, n_train=4, n_test=1) == (0, 0, 0, 1)
+
+
 def test_false_alarms_of_the_corrected_test_are_few(rng):
     """Equally good models over 10 folds that share what they were trained on."""
     found = plain = 0

@@ -263,6 +263,17 @@ def test_any_split_given_is_apart_and_trains_on_all_it_may(rows, n, shuffle):
                 assert set(singers[test]) <= set(singers[train])
 
 
+def test_singers_and_songs_are_shuffled_apart():
+    singers, songs = np.divmod(np.arange(144), 12)
+    alike = 0
+    for seed in range(20):
+        cv = NewSingerSongFolds(2, 2, songs=songs, shuffle=True, random_state=seed)
+        splits, again = (list(cv.split(singers, singers)) for _ in range(2))
+        assert as_lists(splits) == as_lists(again)
+        alike += any(set(singers[test]) == set(songs[test]) for _, test in splits)
+    assert alike < 5  # by chance twice in 924
+
+
 def test_what_cannot_be_split_is_refused_with_numbers():
     def refused(cv, y, message, groups=None):
         with pytest.raises(ValueError, match=message):
@@ -389,6 +400,12 @@ def test_an_audit_prints_a_table():
 def test_what_could_not_be_read_is_no_copy():
     audit = audit_split([0], [1], ["A", "B"], fingerprints=[None, None])
     assert audit.copies == [] and audit.audio.shared == []
+
+
+def test_fingerprints_of_a_table_are_read_by_position():
+    table = pd.DataFrame({"audio": ["f", "g", "f", None, None]}, index=list("edcba"))
+    audit = audit_split([0, 1, 4], [2, 3], list("ABABA"), fingerprints=table["audio"])
+    assert audit.copies == [(0, 2)]
 
 
 @pytest.mark.parametrize(

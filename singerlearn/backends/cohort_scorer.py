@@ -3,6 +3,7 @@
 from numbers import Integral
 
 import numpy as np
+from scipy.spatial.distance import cdist
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import pairwise_distances
@@ -22,9 +23,8 @@ from singerlearn.backends.score_normalization import (
     normalize,
 )
 
-# Recordings compared with the cohort at a time: of a million pairs, what each scores
-# with it never lies in memory at once.
-_BATCH = 4096
+# Scores with the cohort that lie in memory at a time.
+_AT_ONCE = 2**24
 
 
 class CohortScorer(MetaEstimatorMixin, BaseEstimator):
@@ -171,16 +171,21 @@ class CohortScorer(MetaEstimatorMixin, BaseEstimator):
         moments = []
         for side in METHODS[self.method]:
             X, name = [(first, "first"), (second, "second")][side]
+            # A recording is compared with the cohort once, in however many pairs it is.
+            _, distinct, place = np.unique(
+                X, axis=0, return_index=True, return_inverse=True
+            )
+            n_rows = max(1, _AT_ONCE // len(self.cohort_))
             parts = [
                 cohort_moments(
-                    self.scorer_.score_matrix(X[rows], self.cohort_),
+                    self.scorer_.score_matrix(X[distinct[rows]], self.cohort_),
                     self.top_k,
-                    start=rows.start,
+                    numbers=distinct[rows],
                     of=f" of {name}",
                 )
-                for rows in gen_batches(len(X), _BATCH)
+                for rows in gen_batches(len(distinct), n_rows)
             ]
-            moments.append(np.hstack(parts))
+            moments.append(np.hstack(parts)[:, place.ravel()])
         return moments
 
     def __sklearn_tags__(self):
@@ -205,4 +210,7 @@ class _Likeness:
         return -paired_distances(first, second)
 
     def score_matrix(self, first, second):
-        return -pairwise_distances(first, second, metric=self.metric)
+        if self.metric == "cosine":
+            return -pairwise_distances(first, second, metric="cosine")
+        # By differences: of norms and products, little is left far from the origin.
+        return -cdist(first, second)

@@ -97,7 +97,7 @@ def normalize_scores(scores, pairs, cohort_scores, *, method="s-norm", top_k=Non
     return normalize(scores, [(mean[side], deviation[side]) for side in sides])
 
 
-def cohort_moments(cohort_scores, top_k=None, *, start=0, of=""):
+def cohort_moments(cohort_scores, top_k=None, *, numbers=None, of=""):
     """Return mean and deviation of what each recording scores with a cohort.
 
     Parameters
@@ -105,8 +105,8 @@ def cohort_moments(cohort_scores, top_k=None, *, start=0, of=""):
     cohort_scores : ndarray of shape (n_recordings, n_cohort)
     top_k : int, default=None
         As of `normalize_scores`.
-    start : int, default=0
-        The number of the first recording.
+    numbers : ndarray of shape (n_recordings,), default=None
+        What an error calls the recordings by; None counts them.
     of : str, default=""
         What an error says after a recording's number, such as " of first".
 
@@ -125,8 +125,9 @@ def cohort_moments(cohort_scores, top_k=None, *, start=0, of=""):
     # What varies by less is the rounding of scores that are the same.
     alike = np.flatnonzero(deviation <= 1e-10 * np.abs(cohort_scores).max(axis=1))
     if len(alike):
+        first = alike[0] if numbers is None else numbers[alike].min()
         raise ValueError(
-            f"recording {start + alike[0]}{of} scores the same with all of the cohort; "
+            f"recording {first}{of} scores the same with all of the cohort; "
             "give a cohort of different recordings, and embeddings that are not zero"
         )
     return mean, deviation
