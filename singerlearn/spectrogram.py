@@ -54,8 +54,8 @@ def log_mel(
 
     Returns
     -------
-    spectrogram : ndarray of shape (n_mels, 1 + n_samples // hop_length), float32
-        Decibels in [0, top_db].
+    spectrogram : ndarray of shape (n_mels, n_frames), float32
+        Decibels in [0, top_db]; of an even `n_fft`, 1 + n_samples // hop_length frames.
 
     Raises
     ------

@@ -67,7 +67,7 @@ def test_follows_a_link_to_a_singers_folder(root, tmp_path_factory, rng):
 
 def test_warns_of_a_folder_without_known_recordings(root):
     (root / "eve").mkdir()
-    (root / "eve" / "song.wma").write_bytes(b"unheard of")
+    (root / "eve" / "song.mid").write_bytes(b"unheard of")
     with pytest.warns(UserWarning, match=r"\['eve'\].*\.flac"):
         assert "eve" not in load_folder(root).singers
 

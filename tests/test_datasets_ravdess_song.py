@@ -66,11 +66,14 @@ def test_a_takes_name_tells_everything(root):
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_a_table_tells_which_takes_are_cut_short(root, encoding, newline, delimiter):
+@pytest.mark.parametrize(("yes", "no"), [("1", "0"), ("1.0", "0.0"), ("True", "FALSE")])
+def test_a_table_tells_which_takes_are_cut_short(
+    root, encoding, newline, delimiter, yes, no
+):
     rows = (
         ("path", "Truncated", "note"),
-        ("audio/03-02-04-01-01-02-01.flac", "1"),
-        ("audio/03-02-04-02-01-01-01.flac", "0", "whole"),
+        ("audio\\03-02-04-01-01-02-01.flac", yes),
+        ("audio/03-02-04-02-01-01-01.flac", no, "whole"),
         ("audio/03-02-04-02-01-01-02.flac", ""),
     )
     text = newline.join(map(delimiter.join, rows))
@@ -96,6 +99,7 @@ def test_a_table_of_other_things_is_left_alone(root):
     [
         (["file,truncated", "a.wav,1"], r"metadata.csv' has no columns 'path'"),
         (["path,truncated", ",1"], r"metadata.csv', row 2: the path is missing"),
+        (["path,truncated", "a.wav,?"], r"metadata.csv' says of 'a.wav' .* is '\?'"),
         (["path,truncated", "a.wav,1,2"], r"row 2: has 3 cells where the header has 2"),
     ],
 )

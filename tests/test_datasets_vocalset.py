@@ -122,6 +122,16 @@ def test_an_empty_file_is_named_or_skipped(root):
     assert caught[0].filename == __file__
 
 
+def test_a_link_to_nothing_is_named_or_skipped(root):
+    file = root / "FULL" / FILES[0]
+    file.unlink()
+    file.symlink_to(root / "gone.wav")
+    with pytest.raises(ValueError, match=r"f1_arpeggios_belt_c_a.wav' is a link to n"):
+        load_vocalset(root)
+    with pytest.warns(UserWarning, match="left out 1"):
+        assert len(load_vocalset(root, on_error="skip").recordings) == 8
+
+
 def test_missing_folders_say_where_to_get_the_data(root, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nowhere'.*1442513.*CC BY 4.0"):
         load_vocalset(tmp_path / "nowhere")

@@ -20,6 +20,10 @@ _HEADERLESS = ("aac", "amr")
 # would between shorter blocks.
 _BLOCK = 2**18
 
+# Samples that a codec may announce beyond those it holds: two frames of MP3, by which
+# it pads, or is delayed.
+_SLACK = 2304
+
 _PCM_16 = np.float32(2**-15)  # a step of 16 bits, in [-1, 1)
 
 # Bytes that may be left behind the samples, tags apart: a last frame that only pads.
@@ -53,12 +57,13 @@ def decode(path):
     with open(path, "rb", buffering=0) as raw:
         raw.name = "recording"  # both libraries would believe a suffix, right or wrong
         try:
-            yield from _soundfile_blocks(raw)
+            file = _open(raw)
         except sf.LibsndfileError as error:
-            if error.code != _UNRECOGNISED:
-                raise _undecodable(error) from error
             raw.seek(0)
-            yield from _pyav_blocks(raw)
+            yield from _pyav_blocks(raw, error)
+        else:
+            with file:
+                yield from _soundfile_blocks(file, raw)
 
 
 def _check_file(path):
@@ -83,25 +88,31 @@ class _StreamedFile(sf.SoundFile):
         return False
 
 
-def _soundfile_blocks(raw):
-    decoded = 0
+def _open(raw):
     # On Windows libraries need not share the numbers of open files.
-    shared = raw if os.name == "nt" else raw.fileno()
-    with _StreamedFile(shared, closefd=False) as file:
-        rate, announced = file.samplerate, _announced_frames(file)
-        # libsndfile takes twice as long to scale 16 bits of a WAV as to read them.
-        dtype = "int16" if file.subtype == "PCM_16" else "float32"
-        # Asked for more than it takes to be there, it would read it and drop it.
-        read = partial(file.read, dtype=dtype, always_2d=True)
+    return _StreamedFile(raw if os.name == "nt" else raw.fileno(), closefd=False)
+
+
+def _soundfile_blocks(file, raw):
+    decoded = 0
+    rate, announced = file.samplerate, _announced_frames(file)
+    # libsndfile takes twice as long to scale 16 bits of a WAV as to read them.
+    dtype = "int16" if file.subtype == "PCM_16" else "float32"
+    # Asked for more than it takes to be there, it would read it and drop it.
+    read = partial(file.read, dtype=dtype, always_2d=True)
+    try:
         while len(block := read(min(_BLOCK, file.frames - decoded))):
             decoded += len(block)
             if dtype == "int16":
                 block = block.astype(np.float32)  # faster than a product of both
                 block *= _PCM_16
             yield block.T, rate
-        if file.format in ("FLAC", "MP3", "OGG"):
-            _check_exhausted(raw)
-    _check_whole(decoded / rate, announced / rate)
+    except sf.LibsndfileError as error:
+        raise _undecodable(error) from error
+    if file.format in ("FLAC", "MP3", "OGG"):
+        _check_exhausted(raw)
+    coded = file.subtype.startswith("MPEG")
+    _check_whole(decoded / rate, announced / rate, _SLACK / rate if coded else 0)
 
 
 def _check_exhausted(raw):
@@ -132,16 +143,19 @@ def _announced_frames(file):
     return file.frames * int(sizes[1]) / int(sizes[2])
 
 
-def _pyav_blocks(raw):
+def _pyav_blocks(raw, refused):
+    """Decode by PyAV what libsndfile has refused, for the reason given."""
+    known = refused.code != _UNRECOGNISED
     try:
         import av
     except ImportError as error:
         raise ValueError(
-            "cannot be decoded; it is damaged, no audio file, or of a kind that needs "
-            "PyAV, such as m4a, whatever its suffix: pip install 'singerlearn[m4a]'"
+            f"cannot be decoded{f' ({refused.error_string})' if known else ''}; it is "
+            "damaged, no audio file, or of a kind that needs PyAV, such as m4a, "
+            "whatever its suffix: pip install 'singerlearn[m4a]'"
         ) from error
 
-    decoded = 0.0
+    decoded, kinds = 0.0, set()
     try:
         # A playlist among the recordings shall open no other file, nor an address.
         with av.open(raw, options={"protocol_whitelist": "none"}) as container:
@@ -156,12 +170,19 @@ def _pyav_blocks(raw):
             # Of all formats channels first, and of their short frames blocks.
             planar = av.AudioResampler(format="fltp", frame_size=_BLOCK)
             for frame in chain(container.decode(stream), [None]):
+                if frame:
+                    kinds.add((frame.rate, frame.layout.name))
+                if len(kinds) > 1:
+                    raise ValueError(
+                        "its rate or its channels change on the way; convert it, to "
+                        "WAV say"
+                    )
                 for part in planar.resample(frame):
                     decoded += part.samples / part.sample_rate
                     yield part.to_ndarray(), part.sample_rate
     except av.FFmpegError as error:
-        raise _undecodable(error) from error
-    _check_whole(decoded, announced)
+        raise _undecodable(refused if known else error) from error
+    _check_whole(decoded, announced, _SLACK / stream.rate)
 
 
 def _undecodable(error):
@@ -171,12 +192,12 @@ def _undecodable(error):
     )
 
 
-def _check_whole(decoded, announced):
+def _check_whole(decoded, announced, slack):
     """Compare the seconds decoded with those of the header, which may be a little off.
 
     An Ogg stream announces nothing: it is whole wherever it ends.
     """
-    if decoded < 0.99 * announced:
+    if decoded < 0.99 * announced - slack:
         raise ValueError(
             f"the file is cut off: its header announces {announced:.2f} s, and only "
             f"{decoded:.2f} s are there; get it again, or convert what there is to WAV"

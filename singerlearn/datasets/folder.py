@@ -30,7 +30,8 @@ def load_folder(
     root : str or Path
         Without `metadata`, a folder with one sub-folder for each singer:
         ``root/<singer>/<recording>``, at any depth below the singer. Hidden files and
-        files that are no audio by their suffix are left out.
+        files that are no audio by their suffix are left out; for other suffixes than
+        wav, flac, mp3, ogg, m4a, wma, webm and some twenty more, give a table.
     metadata : str or Path, default=None
         A CSV table, separated by commas, semicolons or tabs, with a row for each
         recording and a header that names the columns ``path`` (relative to `root`),

@@ -179,6 +179,12 @@ def _decode(path, match, is_truncated):
     )
 
 
+# As programs that read and write tables spell them.
+_YES_OR_NO = dict.fromkeys(("1", "1.0", "true"), True) | dict.fromkeys(
+    ("", "0", "0.0", "false"), False
+)
+
+
 def _truncated(table):
     """Return the names, without suffix, that a table calls cut short."""
     columns = {name: (name,) for name in ("path", "truncated")}
@@ -190,7 +196,17 @@ def _truncated(table):
     )
     if faults:
         raise ValueError(f"{faults[0]}; put it right")
-    return {Path(row["path"]).stem for row in rows if row["truncated"] == "1"}
+    names = set()
+    for row in rows:
+        told = _YES_OR_NO.get(row["truncated"].lower())
+        if told is None:
+            raise ValueError(
+                f"{str(table)!r} says of {row['path']!r} that truncated is "
+                f"{row['truncated']!r}; put it right: 1 or 0"
+            )
+        if told:
+            names.add(Path(row["path"].replace("\\", "/")).stem)
+    return names
 
 
 def _group(takes):

@@ -8,7 +8,8 @@ import numpy as np
 from sklearn.utils import Bunch
 
 SUFFIXES = frozenset(
-    ".aac .aif .aiff .au .caf .flac .m4a .m4b .mp3 .mp4 .oga .ogg .opus .wav".split()
+    ".3gp .aac .ac3 .aif .aifc .aiff .amr .ape .au .caf .flac .m4a .m4b .mka .mkv .mov "
+    ".mp2 .mp3 .mp4 .oga .ogg .opus .rf64 .tta .w64 .wav .wave .webm .wma .wv".split()
 )
 KNOWN = ", ".join(sorted(SUFFIXES))
 

@@ -51,9 +51,11 @@ def make_singers(
     n_songs : int, default=6
         Songs, and so recordings of each singer.
     duration : float, default=10.0
-        Length of a recording in seconds. Songs last about 10 s and are repeated.
+        Length of a recording in seconds. Songs last 10 to 20 s, texts about 9, and are
+        repeated.
     singer_effect : float, default=1.0
-        How far voices differ; at 0 there are but two, the average woman and man.
+        How far voices differ, up to 4; at 0 there are but two, the average woman and
+        man.
     song_effect : float, default=1.0
         How far songs differ in vowels, register, key, tempo and brightness. At 0 they
         are other notes and words in one style; from 1 on, features averaged over a
@@ -64,7 +66,8 @@ def make_singers(
         Part of the songs that are texts to be spoken instead, on average;
         `song_parameters` tell which. From one value to another the rest stays the same.
     sampling_rate : int, default=22050
-        In Hz, 8000 at least.
+        In Hz, 8000 at least. Formants end at 12 kHz, above which there is next to
+        nothing at higher rates.
     n_jobs : int or None, default=None
         Recordings rendered at once, in threads. The result does not depend on it.
     random_state : int, RandomState instance or None, default=None
@@ -105,14 +108,15 @@ def make_singers(
     check_scalar(sampling_rate, "sampling_rate", Integral, min_val=8000)
     for name, value, least, most in (
         ("duration", duration, 0.1, None),
-        ("singer_effect", singer_effect, 0, None),
+        ("singer_effect", singer_effect, 0, 4),  # beyond, there are no such throats
         ("song_effect", song_effect, 0, None),
         ("channel_effect", channel_effect, 0, None),
         ("spoken", spoken, 0, 1),
     ):
-        check_scalar(value, name, Real, min_val=least, max_val=most)
+        check_scalar(value, name, Real)
         if not np.isfinite(value):  # NaN is under no minimum
             raise ValueError(f"{name} == {value}, must be a finite number.")
+        check_scalar(value, name, Real, min_val=least, max_val=most)
 
     seed = check_random_state(random_state).randint(2**31 - 1)
     singers = {

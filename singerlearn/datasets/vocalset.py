@@ -50,9 +50,9 @@ def load_vocalset(root, *, on_error="raise", return_X_y=False):
         Folder with ``FULL/<singer>/<exercise>/<technique>/<file>.wav`` in it, or with
         the singers' folders themselves, at most two folders deep.
     on_error : {"raise", "skip"}, default="raise"
-        What becomes of an empty file, of a folder that cannot be read, and of
-        recordings in the folder of no known singer. With ``"skip"`` one warning names
-        those left out and why.
+        What becomes of an empty file, of a link to nothing, of a folder that cannot be
+        read, and of recordings in the folder of no known singer. With ``"skip"`` one
+        warning names those left out and why.
     return_X_y : bool, default=False
         Return ``(recordings, singers)`` instead of a Bunch.
 
@@ -66,7 +66,7 @@ def load_vocalset(root, *, on_error="raise", return_X_y=False):
           ``"female1"`` to ``"female9"``, ``"male1"`` to ``"male11"``.
         - songs : ndarray of shape (n_recordings,), str
           What is sung: the excerpt (``"caro"``, ``"dona"``, ``"row"``), or else the
-          exercise.
+          exercise; empty where no folder tells it.
         - gender : ndarray of shape (n_recordings,), str
           ``"female"`` or ``"male"``.
         - exercise, technique : ndarray of shape (n_recordings,), str
@@ -100,6 +100,8 @@ def load_vocalset(root, *, on_error="raise", return_X_y=False):
         singer, *within = path.relative_to(folder).parts
         if singer not in SINGERS:
             faults.append(f"{str(path)!r} is in no singer's folder, such as female1")
+        elif not path.is_file():
+            faults.append(f"{str(path)!r} is a link to nothing")
         elif path.stat().st_size == 0:
             faults.append(f"{str(path)!r} is empty")
         elif not _is_copy(path):

@@ -21,8 +21,9 @@ class HandcraftedFeatures(RecordingTransformer, auto_wrap_output_keys=None):
     The paper's baseline (section 3.4): chroma, MFCC, spectral centroid, roll-off and
     flux of clips of about six seconds, which are the same stretches of time as the
     chunks of :class:`MelChunker`. Frame features are computed once a recording, as
-    librosa does, and clips pooled from them. Flux is the norm of a frame's rise in
-    magnitude over the frame before.
+    librosa does, and clips pooled from them; chroma at concert pitch, where librosa
+    would tune it to each recording. Flux is the norm of a frame's rise in magnitude
+    over the frame before.
 
     A recording shorter than a clip is one clip of the frames that it has: silence, with
     which a chunk is padded, would move every mean and deviation.

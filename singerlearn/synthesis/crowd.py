@@ -59,7 +59,7 @@ class SyntheticSingers:
     mood_effect: float = 1.0
     channel_effect: float = 1.0
     random_state: int = 0
-    front_end: Mapping = field(default_factory=dict)
+    front_end: Mapping = field(default_factory=dict, hash=False)
 
     def render(self, singer, take):
         """Sing a part of one of a singer's songs.
@@ -93,7 +93,7 @@ class SyntheticSingers:
         return spectrogram[:, margin : margin + self.n_frames].clip(min=0)
 
     def record(self, singer, take):
-        """Sing the same as a waveform, for what needs one: it takes ten times as long.
+        """Sing the same as a waveform, for what needs one: it takes some times as long.
 
         Parameters
         ----------
@@ -117,7 +117,9 @@ class SyntheticSingers:
             voice, performance, channel, sampling_rate=rate, duration=duration, rng=rng
         )
         first = margin * hop_length
-        return waveform[first : first + (self.n_frames - 1) * hop_length]
+        # Half a window lies around the first sample, which is rounded down if odd.
+        n_samples = (self.n_frames - 1) * hop_length + front_end["n_fft"] % 2
+        return waveform[first : first + max(n_samples, 1)]
 
     def _timing(self):
         """Return the front end, frames more at both ends, and seconds of it all."""

@@ -157,13 +157,12 @@ def vocal_tract(formants, bandwidths, sampling_rate, n_fft):
     ndarray of shape (n_frames, n_fft // 2 + 1), complex
     """
     linear, square = resonator(formants, bandwidths[:, None], sampling_rate)
-    denominator = np.zeros((formants.shape[1], 2 * len(formants) + 1))
-    denominator[:, 0] = 1
+    delay = np.exp(-2j * np.pi * rfftfreq(n_fft))
+    response = np.ones((formants.shape[1], len(delay)), dtype=complex)
+    # Not their product's polynomial, of whose sum little is left at high rates.
     for b1, b2 in zip(linear[:, :, None], square[:, :, None], strict=True):
-        factor = denominator.copy()
-        denominator[:, 1:] += b1 * factor[:, :-1]
-        denominator[:, 2:] += b2 * factor[:, :-2]
-    return denominator.sum(1, keepdims=True) / rfft(denominator, n_fft)
+        response *= (1 + b1 + b2) / (1 + (b1 + b2 * delay) * delay)
+    return response
 
 
 def transmit(voice, channel, sampling_rate, rng):

@@ -130,6 +130,20 @@ def test_m4a_and_aac_are_decoded_by_pyav(tmp_path, tone, codec, suffix):
     assert amplitude(y[11025:]) == pytest.approx(0.5 * 0.25, rel=0.1)
 
 
+def test_what_libsndfile_refuses_is_decoded_by_pyav(tmp_path, tone):
+    write_with_pyav(tmp_path / "voice.caf", tone[None], 44100, "alac")
+    with pytest.raises(sf.LibsndfileError):
+        sf.info(tmp_path / "voice.caf")
+    assert len(load(tmp_path / "voice.caf")) == pytest.approx(len(tone) / 2, abs=2048)
+
+
+@pytest.mark.parametrize("rate", [8000, 22050, 44100])
+def test_a_short_mp3_without_a_header_is_whole(tmp_path, tone, rate):
+    path = tmp_path / "voice.mp3"
+    write_with_pyav(path, tone[None, : rate // 2], rate, "mp3", write_xing="0")
+    assert len(load(path, rate)) == pytest.approx(rate // 2, abs=2304)
+
+
 def test_raw_aac_that_begins_quietly_is_whole(tmp_path, rng):
     # FFmpeg guesses from the first bit rate that this lasts for ten times as long.
     y = np.r_[np.zeros(3 * 44100), 0.3 * rng.randn(44100)].astype(np.float32)
@@ -208,6 +222,16 @@ def test_a_file_cut_off_is_an_error(tmp_path, tone, suffix, share):
     path.write_bytes(data[: int(share * len(data))])
     with pytest.raises(ValueError, match=f"voice.{suffix}'.*cut off"):
         load(path)
+
+
+def test_a_rate_that_changes_on_the_way_is_an_error(tmp_path, tone):
+    parts = b""
+    for rate in (44100, 22050):
+        write_with_pyav(tmp_path / "part.aac", tone[None], rate, "aac")
+        parts += (tmp_path / "part.aac").read_bytes()
+    (tmp_path / "both.aac").write_bytes(parts)
+    with pytest.raises(ValueError, match="both.aac': its rate or its channels change"):
+        load(tmp_path / "both.aac")
 
 
 @pytest.mark.parametrize("suffix", ["mp3", "ogg", "opus", "flac"])

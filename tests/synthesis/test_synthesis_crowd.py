@@ -52,6 +52,16 @@ def test_a_take_sounds_as_it_is_rendered(answers):
         assert min(apart) == typical_distance(heard, answer) < 2
 
 
+@pytest.mark.parametrize("n_fft", [1024, 1023])
+@pytest.mark.parametrize("n_frames", [1, 7])
+def test_a_take_has_as_many_frames_as_it_is_rendered(n_fft, n_frames):
+    front_end = {"n_fft": n_fft, "hop_length": 300}
+    crowd = replace(CROWD, n_frames=n_frames, front_end=front_end)
+    assert crowd.render(0, 0).shape == (96, n_frames)
+    assert log_mel(crowd.record(0, 0), **front_end).shape == (96, n_frames)
+    assert hash(crowd) == hash(replace(crowd))
+
+
 def typical_distance(a, b):
     """Half of what both show, levels aside, lies closer than this, in dB."""
     difference = (a - b)[(a > 0) & (b > 0)]
