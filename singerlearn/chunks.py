@@ -24,7 +24,8 @@ class Chunks(Sequence):
         Length of a chunk, in frames (5.94 s at 22 050 Hz, hop 512).
     hop_frames : int, default=51
         Step between chunks, in frames (1.18 s); the frames after the last whole chunk
-        belong to none.
+        belong to none. Nor do those of a pause as long as a chunk: chunks of silence
+        alone are left out, lest they vote for whom silence resembles most.
     front_end : dict, default=None
         How the spectrogram was made: its kind and parameters, by name.
 
@@ -33,7 +34,7 @@ class Chunks(Sequence):
     spectrogram : ndarray of shape (n_bands, max(n_frames, chunk_frames))
         The spectrogram; one shorter than a chunk is padded with silence (0) to one.
     starts : ndarray of shape (n_chunks,)
-        The first frame of each chunk.
+        The first frame of each chunk, a multiple of `hop_frames`.
     shape : tuple
         (n_chunks, n_bands, chunk_frames)
 
@@ -47,7 +48,7 @@ class Chunks(Sequence):
     --------
     >>> import numpy as np
     >>> from singerlearn.chunks import Chunks
-    >>> chunks = Chunks(np.zeros((96, 600)))
+    >>> chunks = Chunks(np.ones((96, 600)))
     >>> chunks
     Chunks(n_chunks=7, n_bands=96, chunk_frames=256, hop_frames=51)
     >>> chunks[0].shape, chunks.spectrogram.shape
@@ -76,11 +77,14 @@ class Chunks(Sequence):
         self.chunk_frames = operator.index(chunk_frames)
         self.hop_frames = operator.index(hop_frames)
         self.front_end = front_end
+        self.starts = self._find_starts()
 
-    @property
-    def starts(self):
-        """The first frame of each chunk."""
-        return np.arange(len(self)) * self.hop_frames
+    def _find_starts(self):
+        n_frames = self.spectrogram.shape[1]
+        starts = np.arange(0, n_frames - self.chunk_frames + 1, self.hop_frames)
+        n_heard = np.append(0, np.cumsum(self.spectrogram.any(axis=0)))
+        heard = n_heard[starts + self.chunk_frames] > n_heard[starts]
+        return starts[heard] if heard.any() else starts
 
     @property
     def shape(self):
@@ -88,20 +92,19 @@ class Chunks(Sequence):
         return len(self), len(self.spectrogram), self.chunk_frames
 
     def __len__(self):
-        n_frames = self.spectrogram.shape[1]
-        return 1 + (n_frames - self.chunk_frames) // self.hop_frames
+        return len(self.starts)
 
     def __getitem__(self, index):
-        # A range knows negative numbers, slices and the end.
-        positions = range(len(self))[index]
-        if isinstance(positions, range):
-            return [self[position] for position in positions]
-        start = positions * self.hop_frames
+        if isinstance(index, slice):
+            return [self[position] for position in range(len(self))[index]]
+        start = self.starts[operator.index(index)]
         return self.spectrogram[:, start : start + self.chunk_frames]
 
     def __array__(self, dtype=None, copy=None):
         windows = sliding_window_view(self.spectrogram, self.chunk_frames, axis=1)
         chunks = windows[:, :: self.hop_frames].swapaxes(0, 1)
+        if len(chunks) > len(self):  # silence is left out
+            chunks = chunks[self.starts // self.hop_frames]
         return np.array(chunks, dtype=dtype, copy=copy)
 
     def __repr__(self):

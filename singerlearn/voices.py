@@ -31,6 +31,13 @@ from singerlearn.store import SpectrogramStore
 AT_ONCE = 16
 
 
+class _EveryClip(HandcraftedFeatures, auto_wrap_output_keys=None):
+    """Silent ones, too: of which chunks are heard, the spectrogram decides."""
+
+    def _is_heard(self, y, n_frames):
+        return np.ones(n_frames, dtype=bool)
+
+
 class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
     """Recordings to what tells voices apart in each chunk, whatever is sung.
 
@@ -200,7 +207,7 @@ class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
         -------
         names : ndarray of str of shape (n_features,)
             Such as ``voice007``, those in which singers differ most first; or
-            ``mfcc03_std`` and ``singerembedder07``.
+            ``mfcc03_std`` and ``singerembedder7``.
         """
         if self.whiten:
             n_dimensions = len(load_space(self.pretrained)[1])
@@ -215,8 +222,10 @@ class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
         clips = clipper.transform(recordings)
         for first in range(0, len(recordings), AT_ONCE):
             some = slice(first, first + AT_ONCE)
-            heard = encoder.transform_chunks(chunker.transform(recordings[some]))
-            yield from map(np.hstack, zip(clips[some], heard, strict=True))
+            chunks = chunker.transform(recordings[some])
+            heard = encoder.transform_chunks(chunks)
+            for own, every, embedded in zip(chunks, clips[some], heard, strict=True):
+                yield np.hstack([every[own.starts // own.hop_frames], embedded])
 
     def _parts(self, layer):
         """Return the encoder, its chunker, and what makes clips of the same chunks."""
@@ -234,7 +243,7 @@ class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
             )
         alike = ("sampling_rate", "n_fft", "hop_length", "hop_frames")
         frames = {k: v for k, v in chunker.get_params().items() if k in alike}
-        clipper = HandcraftedFeatures(
+        clipper = _EveryClip(
             clip_frames=chunker.chunk_frames,
             chroma=False,
             normalize=True,

@@ -226,6 +226,16 @@ def test_more_folds_than_recordings_of_a_singer_are_refused(network):
         cross_val_score(network, GOOD, TWO, cv=5)
 
 
+def test_the_length_of_a_pause_has_no_vote(model):
+    short, long = (
+        [np.r_[y, np.zeros(seconds * 22050, y.dtype)] for y in GOOD]
+        for seconds in (10, 60)
+    )
+    np.testing.assert_allclose(
+        model.predict_proba(long), model.predict_proba(short), atol=0.05
+    )
+
+
 def test_a_batch_of_waveforms_of_equal_length_is_a_table(network):
     table = np.stack([ALIVE, voice(220)])
     expected = network.predict_proba(list(table))

@@ -43,6 +43,22 @@ def test_the_paper_s_four_minutes_are_198_chunks():
     assert len(Chunks(np.zeros((96, n_frames), np.float32))) == 198
 
 
+@given(st.lists(st.booleans(), min_size=1, max_size=60), lengths, lengths)
+def test_chunks_of_silence_alone_are_left_out(heard, chunk_frames, hop_frames):
+    spectrogram = np.arange(1.0, 3 * len(heard) + 1).reshape(3, -1) * heard
+    everything = cut(spectrogram, chunk_frames, hop_frames)
+    numbers = [i for i, chunk in enumerate(everything) if chunk.any()]
+    numbers = numbers or list(range(len(everything)))  # something has to be there
+    expected = [everything[i] for i in numbers]
+    chunks = Chunks(spectrogram, chunk_frames, hop_frames)
+    assert_array_equal(chunks.starts, np.array(numbers) * hop_frames)
+    assert chunks.shape == np.shape(expected)
+    assert_array_equal(np.asarray(chunks), expected)
+    assert_array_equal(list(chunks), expected)
+    assert_array_equal(chunks[-1], expected[-1])
+    assert_array_equal(chunks[1:], expected[1:])
+
+
 def test_chunks_copy_nothing(rng):
     spectrogram = rng.rand(96, 1000).astype(np.float32)
     chunks = Chunks(spectrogram)

@@ -20,6 +20,7 @@ from singerlearn import (
     ClipClassifier,
     CQTChunker,
     HandcraftedFeatures,
+    MelChunker,
     SingerEmbedder,
     VoiceFeatures,
 )
@@ -91,6 +92,18 @@ def test_a_microphone_s_gain_changes_nothing(singers):
     for gain in (0.01, 32768.0):
         (louder,) = voices.transform([gain * singers.recordings[0]])
         assert_allclose(louder, plain, atol=2e-3)
+
+
+@pytest.mark.parametrize("whiten", [True, False])
+def test_silence_is_heard_by_neither(singers, whiten):
+    y = singers.recordings[0]
+    pause = np.zeros(20 * 22050, dtype=y.dtype)
+    voices = VoiceFeatures(whiten=whiten, device="cpu")
+    once, twice = voices.transform([y, np.r_[y, pause, pause, y]])
+    n_chunks = [len(MelChunker().transform([x])[0]) for x in (y, np.r_[y, pause])]
+    assert len(once) == n_chunks[0]
+    # A chunk that holds but an end of the voice is one of it, each time.
+    assert len(once) < n_chunks[1] < len(once) + 6 and len(twice) < 2 * n_chunks[1] + 6
 
 
 def test_its_space_is_that_of_plda(encoder, singers):

@@ -89,7 +89,9 @@ class MelChunker(_Chunker, auto_wrap_output_keys=None):
     The paper's input (section 3.2): decibels under the recording's maximum, clipped at
     -60 dB and offset to lie in [0, 60]; chunks of 5.94 s that overlap by 80 %. The
     numbers are those of ``librosa.feature.melspectrogram`` and ``librosa.power_to_db``
-    within 0.001 dB. A recording shorter than a chunk is padded with silence to one.
+    within 0.001 dB. A recording shorter than a chunk is padded with silence to one;
+    chunks of silence alone, in which nothing is less than 60 dB under the loudest
+    moment, are left out.
 
     Parameters
     ----------

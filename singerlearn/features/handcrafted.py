@@ -26,7 +26,8 @@ class HandcraftedFeatures(RecordingTransformer, auto_wrap_output_keys=None):
     over the frame before.
 
     A recording shorter than a clip is one clip of the frames that it has: silence, with
-    which a chunk is padded, would move every mean and deviation.
+    which a chunk is padded, would move every mean and deviation. Clips of silence alone
+    are left out, those that are 60 dB and more under the loudest moment.
 
     Parameters
     ----------
@@ -174,12 +175,20 @@ class HandcraftedFeatures(RecordingTransformer, auto_wrap_output_keys=None):
             chroma=self.chroma,
         )
         clip_frames = min(self.clip_frames, frames.shape[1])
-        return np.stack(
-            [
-                np.concatenate([clip.mean(axis=1), clip.std(axis=1)])
-                for clip in Chunks(frames, clip_frames, self.hop_frames)
-            ]
+        heard = self._is_heard(y, frames.shape[1])
+        clips = (
+            frames[:, start : start + clip_frames]
+            for start in Chunks(heard[None], clip_frames, self.hop_frames).starts
         )
+        return np.stack([np.r_[clip.mean(axis=1), clip.std(axis=1)] for clip in clips])
+
+    def _is_heard(self, y, n_frames):
+        """Tell the frames that are less than 60 dB under the loudest."""
+        loudness = np.abs(y - y.mean())
+        peaks = np.maximum.reduceat(loudness, np.arange(0, len(y), self.hop_length))
+        heard = np.zeros(n_frames, dtype=bool)
+        heard[: len(peaks)] = (peaks > 1e-3 * peaks.max())[:n_frames]
+        return heard
 
 
 _lock = threading.Lock()

@@ -145,6 +145,18 @@ def test_a_recording_under_a_clip_is_pooled_over_the_frames_it_has(n_samples, rn
     )
 
 
+def test_clips_of_silence_alone_are_left_out(rng):
+    y = rng.randn(10 * 22050).astype("float32")
+    features = HandcraftedFeatures()
+    (alone,) = features.transform([y])
+    faint = 1e-4 * rng.randn(15 * 22050).astype("float32")
+    for pause in (np.zeros_like(faint), faint, np.zeros_like(faint) + 1e-4):
+        (clips,) = features.transform([np.r_[y, pause]])
+        # Of 1293 frames, those of clips that begin within the first 431.
+        assert len(clips) == len(range(0, 431, 51))
+        assert_allclose(clips[: len(alone)], alone, rtol=1e-4)
+
+
 def test_feature_names_say_what_a_column_is(voices):
     features = HandcraftedFeatures(n_mfcc=20, aggregation="average")
     names = features.get_feature_names_out()
