@@ -11,6 +11,7 @@ from itertools import chain
 import numpy as np
 import torch
 from joblib import Parallel, delayed
+from joblib.parallel import get_active_backend
 from torch.utils.data import Dataset
 
 from singerlearn.augmentation import change_channels, mask, stretch_bands
@@ -166,7 +167,11 @@ class ChunkDataset(Dataset):
         singers, songs = np.divmod(song[song >= 0], self.crowd.n_songs)
         takes = songs + self.crowd.n_songs * rng.randint(2**24, size=len(songs))
         asked = list(zip(singers.tolist(), takes.tolist(), strict=True))
-        parallel = Parallel(n_jobs, return_as="generator")
+        # Where the caller's backend cannot hand out one song after the other.
+        able = get_active_backend()[0].supports_return_generator
+        parallel = Parallel(
+            n_jobs, return_as="generator", backend=None if able else "loky"
+        )
         # Processes sing as fast as they can, whoever listens: in parts, lest the songs
         # of a whole epoch wait in memory.
         parts = (asked[i : i + SUNG_AHEAD] for i in range(0, len(asked), SUNG_AHEAD))
@@ -345,7 +350,10 @@ def in_runs(order, length):
 
 def as_tensor(array, device):
     """Return the array as a float32 tensor, sharing its memory where it can."""
-    with warnings.catch_warnings():
+    array = np.ascontiguousarray(array, np.float32)
+    if array.flags.writeable:
+        return torch.from_numpy(array).to(device)
+    with warnings.catch_warnings():  # which concerns all threads
         # joblib hands read-only memory maps to its workers; nobody writes to them here.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writ")
-        return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(device)
+        return torch.from_numpy(array).to(device)

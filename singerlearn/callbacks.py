@@ -1,6 +1,7 @@
 """What watches a training, epoch by epoch: ends it, guards it, shows how far it is."""
 
 import math
+from contextlib import contextmanager
 
 from skorch.callbacks import Callback, EarlyStopping
 from tqdm.auto import tqdm
@@ -53,20 +54,44 @@ def diverged(net):
 
 
 class ProgressBar(Callback):
-    """One line on the standard error: epochs done, time left, losses."""
+    """One line on the standard error: epochs done, time left, losses.
+
+    Where it cannot be written, or no longer, training goes on without it.
+    """
+
+    bar_ = None
 
     def on_train_begin(self, net, **kwargs):
         """Open the line."""
-        self.bar_ = tqdm(total=net.max_epochs, unit="epoch", desc="fit")
+        with self._without_it_if_need_be():
+            self.bar_ = tqdm(total=net.max_epochs, unit="epoch", desc="fit")
 
     def on_epoch_end(self, net, **kwargs):
         """Advance by one epoch."""
+        if self.bar_ is None:
+            return
         row = net.history[-1]
         losses = {k: row[f"{k}_loss"] for k in ("train", "valid") if f"{k}_loss" in row}
-        self.bar_.set_postfix({k: f"{loss:.3f}" for k, loss in losses.items()})
-        self.bar_.update()
+        with self._without_it_if_need_be():
+            self.bar_.set_postfix({k: f"{loss:.3f}" for k, loss in losses.items()})
+            self.bar_.update()
 
     def on_train_end(self, net, **kwargs):
         """Close the line."""
-        self.bar_.close()
-        del self.bar_
+        if self.bar_ is not None:
+            with self._without_it_if_need_be():
+                self.bar_.close()
+        self.bar_ = None
+
+    @contextmanager
+    def _without_it_if_need_be(self):
+        try:
+            yield
+        except (OSError, ValueError, AttributeError):  # full, closed, not there
+            if self.bar_ is not None:
+                self.bar_.disable = True  # lest it try once more as it goes
+            self.bar_ = None
+
+    def __getstate__(self):
+        """Leave out the bar: a net can be pickled while it trains."""
+        return {k: v for k, v in vars(self).items() if k != "bar_"}

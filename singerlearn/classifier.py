@@ -1,5 +1,7 @@
 """Who is singing: a network over Mel chunks as a scikit-learn classifier."""
 
+import warnings
+
 from scipy.special import softmax
 from sklearn.base import TransformerMixin
 from sklearn.utils.validation import _check_sample_weight
@@ -300,7 +302,7 @@ class SingerNetClassifier(
         names, codes = encode_singers(y, len(X))
         groups = encode_given(groups, "groups", len(X))
         weights = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-        self._fit_net(
+        interruption = self._fit_net(
             as_chunks(X, self.chunker),
             codes,
             n_singers=len(names),
@@ -309,6 +311,8 @@ class SingerNetClassifier(
             groups=groups,
         )
         self.classes_ = names
+        if interruption:
+            warnings.warn(interruption, stacklevel=2)
         return self
 
     def predict_chunks(self, X):

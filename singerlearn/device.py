@@ -1,7 +1,7 @@
 """What the machine offers a network: a device, a precision, processes, seeds."""
 
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import torch
 from joblib import cpu_count
@@ -63,6 +63,20 @@ def count_processes(n_jobs, device):
         return n_jobs
     on_gpu = torch.device(device).type == "cuda"
     return min(cpu_count(), MOST_PROCESSES) if on_gpu else None
+
+
+@contextmanager
+def undisturbed():
+    """Compute as if the caller had set nothing: no autocast, no mode of inference."""
+    with ExitStack() as settings:
+        settings.enter_context(torch.inference_mode(False))
+        settings.enter_context(torch.enable_grad())
+        for kind in filter(torch.is_autocast_enabled, ("cpu", "cuda")):
+            # Without its cache, which outlives our own inside of it: weights of a step
+            # before would be taken for those of now.
+            off = torch.autocast(kind, enabled=False, cache_enabled=False)
+            settings.enter_context(off)
+        yield
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """A space of voices: a network over Mel chunks as a scikit-learn transformer."""
 
+import warnings
 from collections.abc import Iterable
 from functools import partial
 from numbers import Integral, Real
@@ -326,7 +327,7 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
             check_partners(names, of_chunks, unit="chunk")
         if compares and songs is None:
             songs = np.arange(len(chunks))
-        self._fit_net(
+        interruption = self._fit_net(
             chunks,
             codes,
             n_singers=len(names),
@@ -337,6 +338,8 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
             validation=validation_singers,
             batches=self._batches(among_chunks),
         )
+        if interruption:
+            warnings.warn(interruption, stacklevel=2)
         return self
 
     def transform(self, X):

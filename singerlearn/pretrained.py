@@ -8,6 +8,7 @@ with the library.
 """
 
 import json
+import os
 from pathlib import Path
 from zlib import crc32
 
@@ -149,8 +150,9 @@ def read_card(pretrained=SHIPPED):
     path = locate(pretrained) / CARD
     if not path.is_file():
         raise FileNotFoundError(
-            f"no pretrained network {str(pretrained)!r}: a folder with {CARD} is "
-            f"needed, as save_pretrained writes it, or the name {SHIPPED!r}"
+            f"no pretrained network {str(pretrained)!r} (looked from {os.getcwd()!r}): "
+            f"a folder with {CARD} is needed, as save_pretrained writes it, or the "
+            f"name {SHIPPED!r}"
         )
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
@@ -186,7 +188,7 @@ def _fault(shape, hop_frames, front_end):
 
 def locate(pretrained):
     """Return the folder of a pretrained network."""
-    return ENCODERS.get(pretrained) or Path(pretrained)
+    return ENCODERS.get(pretrained) or Path(pretrained).expanduser()
 
 
 def load_weights(module, pretrained, *, output=True):
@@ -206,11 +208,11 @@ def load_weights(module, pretrained, *, output=True):
         If the weights cannot be read, or are of a network of another shape.
     """
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors.torch import load
 
     path = locate(pretrained) / WEIGHTS
     try:
-        weights = load_file(path)
+        weights = load(path.read_bytes())
     except (OSError, SafetensorError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
     own = module.state_dict()
@@ -239,22 +241,26 @@ def load_weights(module, pretrained, *, output=True):
 
 def save(module, card, folder):
     """Write a network's weights and its card into a folder, made if need be."""
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
+    from safetensors.torch import save as as_bytes
 
-    folder = Path(folder)
+    folder = Path(folder).expanduser()
     text = json.dumps(card, indent=1, ensure_ascii=False, default=_plain)
     weights = {name: value.contiguous() for name, value in module.state_dict().items()}
     folder.mkdir(parents=True, exist_ok=True)
     # Both lie there before either takes its place, lest one be left with an old other.
     unfinished = {name: folder / f"{name}.unfinished" for name in (WEIGHTS, CARD)}
-    try:
-        save_file(weights, unfinished[WEIGHTS])
-    except SafetensorError as error:
-        raise OSError(f"the network cannot be kept in {folder}: {error}") from error
-    unfinished[CARD].write_text(text + "\n", encoding="utf-8")
+    _write(unfinished[WEIGHTS], as_bytes(weights))
+    _write(unfinished[CARD], f"{text}\n".encode())
     for name, path in unfinished.items():
         path.replace(folder / name)
+
+
+def _write(path, content):
+    # Not by safetensors, whose files their owner alone may read.
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise OSError(f"{path} cannot be written: {error}") from error
 
 
 def _plain(value):
@@ -274,12 +280,12 @@ def save_space(pretrained, scalings, offset):
     scalings : ndarray of shape (n_features, n_dimensions)
     offset : ndarray of shape (n_dimensions,)
     """
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save as as_bytes
 
     space = {"scalings": scalings, "offset": offset}
     space = {k: np.ascontiguousarray(v, np.float32) for k, v in space.items()}
     space["weights"] = fingerprint(pretrained)
-    save_file(space, locate(pretrained) / SPACE)
+    _write(locate(pretrained) / SPACE, as_bytes(space))
 
 
 def load_space(pretrained):
@@ -293,7 +299,7 @@ def load_space(pretrained):
         If the file cannot be read, or belongs to other weights.
     """
     from safetensors import SafetensorError
-    from safetensors.numpy import load_file
+    from safetensors.numpy import load
 
     path = locate(pretrained) / SPACE
     if not path.is_file():
@@ -302,7 +308,7 @@ def load_space(pretrained):
             "singerlearn.voices.learn_space make one, or set whiten=False"
         )
     try:
-        space = load_file(path)
+        space = load(path.read_bytes())
         scalings, offset = space["scalings"], space["offset"]
         belongs = space["weights"] == fingerprint(pretrained)
     except (OSError, SafetensorError, KeyError) as error:

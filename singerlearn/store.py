@@ -219,6 +219,8 @@ class SpectrogramStore:
             # Reading a pipe would empty it.
             return self._file_digest(recording) if os.path.isfile(recording) else None
         waveform, rate = recording if isinstance(recording, tuple) else (recording, "")
+        if np.ma.is_masked(waveform):
+            return None
         try:
             samples = np.ascontiguousarray(waveform)
         except (TypeError, ValueError, RuntimeError):  # `load` will say why
@@ -338,11 +340,12 @@ class SpectrogramStore:
 
         Nothing else in the folder is looked at, lest a user's files be pruned.
         """
-        for path in Path(self.folder).glob("*/*"):
-            match = _OURS.fullmatch(f"{path.parent.name}/{path.name}")
-            if match:
-                with suppress(OSError):  # pruned by another process
-                    yield path, path.stat(), match["unfinished"] is not None
+        with suppress(OSError):  # the folder deleted meanwhile
+            for path in Path(self.folder).glob("*/*"):
+                match = _OURS.fullmatch(f"{path.parent.name}/{path.name}")
+                if match:
+                    with suppress(OSError):  # pruned by another process
+                        yield path, path.stat(), match["unfinished"] is not None
 
 
 def _blake2b(content=b""):

@@ -5,7 +5,6 @@ criterion and what they make of the output.
 """
 
 import copy
-import warnings
 from functools import partial, wraps
 from numbers import Integral, Real
 from pathlib import Path
@@ -16,7 +15,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, EarlyStopping
 from skorch.helper import predefined_split
 
 from singerlearn.augmentation import choose_augmentations
@@ -28,6 +27,7 @@ from singerlearn.device import (
     check_precision,
     count_processes,
     seeded_torch,
+    undisturbed,
 )
 from singerlearn.features import as_chunks, as_recordings
 from singerlearn.identities import check_stretches, gather_crowd
@@ -164,6 +164,7 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
         return as_recordings(X)
 
     @all_or_nothing
+    @undisturbed()
     def _fit_net(
         self,
         chunks,
@@ -202,6 +203,11 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
             Indices of recordings to validate on, instead of an inner split.
         batches : callable that returns a ChunkBatches
             How chunks meet in a batch.
+
+        Returns
+        -------
+        interruption : str or None
+            What `fit` has to warn of once all is kept.
         """
         check_alike(chunks)
         if self.pretrained is not None:
@@ -261,7 +267,7 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
             with naming_what_does_not_fit(
                 partial(advise_batch, net, train, self._batch_unit)
             ):
-                run(net, train, valid if len(validation) else None)
+                interruption = run(net, train, valid if len(validation) else None)
         net.optimizer_.state.clear()  # Adam's moments, twice as large as the weights
         net.module_.compiled = False  # not compiled anew for one chunk
         # The losses say nothing of the weights after the last step.
@@ -269,6 +275,7 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
             if not net.module_.eval()(train.batch([0])[0]).isfinite().all():
                 raise diverged(net)
         self._take_net(net)
+        return interruption
 
     def _set_aside(self, drawn, targets, groups, songs, rng):
         """Return the recordings, of those drawn, that early stopping validates on."""
@@ -327,6 +334,7 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
         self.front_end_, self.hop_frames_ = card["front_end"], card["hop_frames"]
         self.n_features_in_, self.chunk_frames_ = card["shape"]
 
+    @undisturbed()
     def _restore_net(self, card, n_outputs, criterion):
         """Make ``net_`` of a pretrained network, without training."""
         self._take_front_end(card)
@@ -357,7 +365,7 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
             callbacks.append(
                 EarlyStoppingTest(self.check_every, self.patience, self.min_improvement)
             )
-        return NetReadOnceAnEpoch(
+        net = NetReadOnceAnEpoch(
             SingerNet,
             module__n_bands=self.n_features_in_,
             module__chunk_frames=self.chunk_frames_,
@@ -392,7 +400,11 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
             device=device,
             verbose=0,
         ).initialize()
+        for part in (net.module_, net.criterion_):
+            part.float()  # whatever torch's default is here
+        return net
 
+    @undisturbed()
     def _apply_net(self, X, reading="outputs"):
         """Run the network over the chunks of recordings.
 
@@ -461,16 +473,27 @@ def check_drawn(weights):
 
 
 def run(net, train, valid):
-    """Train a net, and keep what it has learnt if it is stopped from the keyboard."""
+    """Train a net, and keep what it has learnt if it is stopped from the keyboard.
+
+    Returns
+    -------
+    interruption : str or None
+        In words, if it was.
+    """
     net.train_split = None if valid is None else predefined_split(valid)
     net.partial_fit(train)
     net.train_split = None  # or the fitted net would carry its validation set along
-    if not net.history or "train_loss" not in net.history[-1]:
+    within_an_epoch = not net.history or "train_loss" not in net.history[-1]
+    if within_an_epoch:
         del net.history[-1:]
         if not net.history:
             raise KeyboardInterrupt("stopped before the first epoch was done")
-        warnings.warn(
+    # Early stopping ends a training as the keyboard does, but between two epochs.
+    may_stop = any(
+        isinstance(callback, EarlyStopping) for _, callback in net.callbacks_
+    )
+    if within_an_epoch or (len(net.history) < net.max_epochs and not may_stop):
+        return (
             f"training was interrupted after {len(net.history)} of {net.max_epochs} "
-            "epochs; what it has learnt is kept, with early stopping the best so far",
-            stacklevel=5,  # run, _fit_net, all_or_nothing, fit, who called it
+            "epochs; what it has learnt is kept, with early stopping the best so far"
         )

@@ -231,6 +231,51 @@ def test_ctrl_c_keeps_what_was_learnt(chunked, singers, tiny):
     assert net.predict_proba(chunked).shape == (12, 4)
 
 
+class InterruptAtTheEnd(Interrupt):
+    def on_batch_begin(self, net, training=False, **kwargs):
+        pass
+
+    def on_epoch_end(self, net, **kwargs):
+        super().on_batch_begin(net, training=True)
+
+
+@pytest.mark.filterwarnings("error")
+def test_ctrl_c_between_two_epochs_is_told_and_a_warning_loses_nothing(
+    chunked, singers, tiny
+):
+    net = SingerNetClassifier(**tiny | {"callbacks": [InterruptAtTheEnd(2)]})
+    with pytest.raises(UserWarning, match="interrupted after 2 of 3 epochs"):
+        net.fit(chunked, singers.singers)
+    assert net.predict_proba(chunked).shape == (12, 4)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        torch.inference_mode,
+        torch.no_grad,
+        lambda: torch.autocast("cpu", torch.bfloat16),
+    ],
+)
+def test_the_caller_s_settings_of_torch_change_nothing(chunked, singers, tiny, setting):
+    net = SingerNetClassifier(**tiny | {"precision": "float32"})
+    expected = net.fit(chunked, singers.singers).predict_proba(chunked)
+    with setting():
+        again = clone(net).fit(chunked, singers.singers).predict_proba(chunked)
+    assert_array_equal(again, expected)
+
+
+def test_torch_may_be_set_to_double_precision(chunked, singers, tiny):
+    torch.set_default_dtype(torch.float64)
+    try:
+        net = SingerNetClassifier(**tiny).fit(chunked, singers.singers)
+        assert net.predict_proba(chunked).dtype == np.float32
+        starts = dict(max_epochs=1, device="cpu", verbose=0)
+        SingerNetClassifier.from_pretrained(**starts).fit(chunked, singers.singers)
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
 def test_ctrl_c_before_the_first_epoch_is_done_stops_the_program(
     chunked, singers, tiny
 ):

@@ -1,9 +1,10 @@
-"""The way of a new user: the README's lines, and the demo."""
+"""The way of a new user: the README's lines, the guide's, and the demo."""
 
 import re
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 import soundfile as sf
@@ -13,6 +14,13 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def python_blocks(path):
     return re.findall(r"```python\n(.*?)```", path.read_text(encoding="utf-8"), re.S)
+
+
+def literal_blocks(path):
+    """The indented blocks after a double colon, where they are no text for a reader."""
+    text = path.read_text(encoding="utf-8")
+    blocks = re.findall(r"::\n\n((?:    .*\n|\n)+)", text)
+    return [dedent(block) for block in blocks if not block.startswith("    ValueError")]
 
 
 @pytest.fixture(scope="module")
@@ -41,17 +49,65 @@ def test_the_first_lines_of_the_readme_run(folder, tmp_path):
     code = code.replace(
         "SingerNetClassifier()",
         "SingerNetClassifier(filters=(8, 16), dense=(32,), max_epochs=2)",
-    ).replace("cv=10", "cv=3")
+    ).replace("cv=5", "cv=3")
     (tmp_path / "recordings").symlink_to(folder)
-    (tmp_path / "somebody_new.wav").symlink_to(next(folder.glob("singer02/*.wav")))
+    (tmp_path / "new_recording.wav").symlink_to(next(folder.glob("singer02/*.wav")))
     (tmp_path / "readme.py").write_text(code)
     score, named = run("readme.py", cwd=tmp_path).splitlines()
     assert 0 <= float(score) <= 1 and re.fullmatch(r"\['singer0\d'\]", named)
 
 
-def test_the_other_lines_of_the_readme_run():
+def test_the_other_lines_of_the_readme_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    known = {}
     for code in python_blocks(ROOT / "README.md")[1:]:
-        exec(compile(code, "README.md", "exec"), {})
+        exec(compile(code, "README.md", "exec"), known)
+
+
+def test_the_lines_of_the_guide_run_one_after_the_other(tmp_path, monkeypatch):
+    from singerlearn import SingerEmbedder, SingerNetClassifier, nn
+    from singerlearn.datasets import make_singers
+
+    # As they stand, but for networks that a test can wait for, and fewer singers.
+    small = dict(filters=(4, 8), max_epochs=1, chunks_per_recording=1, verbose=0)
+    small |= dict(stretches=(), synthetic_singers=0)
+    for net in (SingerNetClassifier, SingerEmbedder):
+        for name, value in small.items():
+            monkeypatch.setitem(net.__init__.__kwdefaults__, name, value)
+    monkeypatch.setitem(nn.AGGREGATIONS, "median", None)  # and gone again, after
+    folders = {
+        "recordings": ["Ann", "Bob", "Cid", "Dora", "Eve"],
+        "new_singers": ["Fay", "Gus"],
+        "held_out": ["Hal"],
+        "others": ["Ida"],
+    }
+    where = [(folder, name) for folder, names in folders.items() for name in names]
+    sung = make_singers(len(where), 6, duration=6.5, random_state=0)
+    for i, y in enumerate(sung.recordings):
+        (place, singer), song = where[i // 6], i % 6
+        if song == 5 and place == "new_singers":
+            place = "held_out"
+        path = tmp_path / place / singer / f"song{song}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sf.write(path, y, sung.sampling_rate)
+    (tmp_path / "new_recording.wav").symlink_to(path)
+    monkeypatch.chdir(tmp_path)
+    known = {"__name__": "guide"}
+    for code in literal_blocks(ROOT / "docs" / "guide.rst"):
+        code = code.replace("NewSingerFolds(5)", "NewSingerFolds(2)")
+        exec(compile(code, "guide.rst", "exec"), known)
+    assert len(known["best"]) == 8 and known["places"].shape == (1, 3)
+
+
+def test_the_table_of_imports_is_the_one_that_holds():
+    from test_architecture import ROOMS
+
+    told = {}
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for files, imports in re.findall(r"^\| (`.*) \| (.*) \|$", text, re.M):
+        for room in re.findall(r"`(\w+)/?`", files):
+            told[room] = set(re.findall(r"`(\w+)`", imports))
+    assert told == ROOMS
 
 
 def test_the_demo_on_the_users_own_folder(folder, tmp_path):

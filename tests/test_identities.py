@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
-from joblib import Parallel
+from joblib import Parallel, parallel_config
 from numpy.testing import assert_array_equal
+from sklearn.base import clone
 from skorch.callbacks import Callback
 
 from singerlearn import CQTChunker, SingerEmbedder, SingerNetClassifier
@@ -112,6 +113,15 @@ class Heard(Callback):
     def on_batch_begin(self, net, batch, training=False, **kwargs):
         if training:
             self.targets.append(batch[1].numpy())
+
+
+def test_they_sing_whatever_backend_the_caller_has(chunked, singers, tiny):
+    options = dict(synthetic_singers=3, max_epochs=1, n_jobs=None)
+    classifier = SingerNetClassifier(**tiny | options)
+    expected = classifier.fit(chunked, singers.singers).predict_proba(chunked)
+    with parallel_config("multiprocessing", n_jobs=2):
+        again = clone(classifier).fit(chunked, singers.singers)
+    assert_array_equal(again.predict_proba(chunked), expected)
 
 
 def test_share_and_processes_are_those_asked_for(chunked, singers, tiny, monkeypatch):

@@ -1,5 +1,6 @@
 import copy
 import json
+import os
 import re
 from shutil import copytree
 
@@ -7,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
-from safetensors import SafetensorError
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
@@ -228,12 +228,26 @@ def test_what_does_not_fit_is_an_error(kept, chunked, singers, tiny, tmp_path):
 
 
 def test_a_full_disk_is_told_as_one(kept, tmp_path, monkeypatch):
-    def full(tensors, path):
-        raise SafetensorError("disk full")
+    def full(path, content):
+        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("safetensors.torch.save_file", full)
-    with pytest.raises(OSError, match=f"kept in {re.escape(str(tmp_path))}: disk full"):
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    expected = rf"{re.escape(str(tmp_path))}.* cannot be written: .*No space left"
+    with pytest.raises(OSError, match=expected):
         kept[0].save_pretrained(tmp_path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="has other rights")
+def test_whoever_may_read_files_may_read_it(kept, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    before = os.umask(0o022)
+    try:
+        kept[0].save_pretrained("~/voices")
+    finally:
+        os.umask(before)
+    files = list((tmp_path / "voices").iterdir())
+    assert [file.stat().st_mode & 0o777 for file in files] == [0o644] * 2
+    type(kept[0]).from_pretrained("~/voices", device="cpu")
 
 
 def test_parameters_of_other_front_ends_come_back(singers, tmp_path):

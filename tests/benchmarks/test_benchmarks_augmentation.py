@@ -36,12 +36,12 @@ def test_one_command_prints_the_table_and_goes_on(
 
     monkeypatch.setattr(augmentation, "run", watched)
     asked = "--data", performances, "--epochs", 1, "--device", "cpu"
-    asked += "--rows", "all,nothing-synthetic", "--output", tmp_path / "runs"
-    assert "| all | 2 |" in command("augmentation", *asked)
+    asked += "--rows", "augmented,nothing-synthetic", "--output", tmp_path / "runs"
+    assert "| augmented | 2 |" in command("augmentation", *asked)
     assert sung == ["nothing-synthetic"] * 2
-    assert "| all | 4 |" in command("augmentation", *asked, "--seed", 0, 1)
+    assert "| augmented | 4 |" in command("augmentation", *asked, "--seed", 0, 1)
     fits = read(tmp_path / "runs" / "fits.csv")
-    assert len(fits) == 8 and {fit["row"] for fit in fits} == {"all", *sung}
+    assert len(fits) == 8 and {fit["row"] for fit in fits} == {"augmented", *sung}
     for place in augmentation.PLACES:
         named = [3 * float(fit[f"{place}: recordings"]) for fit in fits]
         np.testing.assert_allclose(named, np.round(named))

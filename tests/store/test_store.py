@@ -209,6 +209,16 @@ def test_a_file_rewritten_while_it_is_heard_is_not_kept(store, decibels, tmp_pat
     assert store.info()["entries"] == 0
 
 
+def test_a_masked_waveform_is_refused_as_without_a_store(folder):
+    y = tone()
+    chunker = MelChunker(store=folder)
+    chunker.transform([y, (y, 8000)])
+    masked = np.ma.array(y, mask=y > y.max() / 2)
+    for recording in (masked, (masked, 8000)):
+        with pytest.raises(ValueError, match="recording 0: some samples are masked"):
+            chunker.transform([recording])
+
+
 def test_only_what_decides_the_numbers_parts_the_entries(folder):
     X = [tone()]
     n_entries = 0
