@@ -98,9 +98,11 @@ def draw_masks(n, length, widest, generator):
 def stretch_bands(chunks, factors):
     """Move what chunks hold up or down the bands, as another throat would have it.
 
-    A shorter vocal tract has its formants higher. Along the Mel axis that is a stretch
-    by about the same factor (vocal tract length perturbation, N. Jaitly and
-    G. Hinton, 2013).
+    A shorter vocal tract has its formants higher: along the Mel axis that is a stretch
+    by about the same factor under 1 kHz (vocal tract length perturbation, N. Jaitly and
+    G. Hinton, 2013). Above, a throat would move them less than the bands move here: at
+    3.5 kHz by 1.15, not by 1.4. Training on what a throat would do was no better
+    (docs/results.md). On another axis than Mel it is another change.
 
     Parameters
     ----------

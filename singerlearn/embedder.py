@@ -17,7 +17,7 @@ from singerlearn.batches import ChunkBatches
 from singerlearn.chunks import mean_of_each
 from singerlearn.features import as_chunks
 from singerlearn.labels import encode_given, encode_singers
-from singerlearn.nn.losses import LOSSES, criterion
+from singerlearn.nn.losses import criterion, what_meets
 from singerlearn.partners import (
     PairBatches,
     SingerBatches,
@@ -93,8 +93,8 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
         As for :class:`SingerNetClassifier`.
     device, precision, compile, keep_memory, inference, n_jobs
         How it is computed, as for :class:`SingerNetClassifier`. Dense inference moves a
-        recording of RAVDESS song by 0.03 to 0.04 of the median distance between two,
-        and by 0.11 at most.
+        recording of RAVDESS song by 0.04 to 0.06 of the median distance between two,
+        and by 0.09 at most.
     layer : {"output", "hidden"}, default="output"
         What recordings are embedded by: the output, which the loss has shaped, or what
         the network knows one layer before. That is wider, 3,072 numbers in the encoder
@@ -317,7 +317,7 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
         songs = encode_given(songs, "songs", len(X))
         if validation_singers is not None:
             validation_singers = self._recordings_of(validation_singers, names, codes)
-        compares = LOSSES[self.loss].compares
+        compares = what_meets(self.loss)
         among_chunks = songs is None and self.partners_from == "chunks"
         if compares and not among_chunks:
             check_partners(names, codes, songs)
@@ -449,7 +449,7 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
     def _batch_unit(self):
         """Chunks that must meet: a pair, or those of two singers."""
         units = {None: 1, "pairs": 2, "singers": 2 * self.chunks_per_singer}
-        return units[LOSSES[self.loss].compares]
+        return units[what_meets(self.loss)]
 
     def _criterion(self, n_singers):
         """Return the loss over so many singers, to be made with the net."""
@@ -468,7 +468,7 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
 
     def _recordings_of(self, validation_singers, names, codes):
         """Return the indices of the validation singers' recordings."""
-        if LOSSES[self.loss].compares is None:
+        if what_meets(self.loss) is None:
             raise ValueError(
                 f"loss={self.loss!r} can only judge singers that it is trained on; "
                 "take another loss, or no validation_singers"
@@ -490,7 +490,7 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
 
     def _batches(self, among_chunks):
         """Return how chunks meet in a batch."""
-        compares = LOSSES[self.loss].compares
+        compares = what_meets(self.loss)
         if compares is None:
             return ChunkBatches
         if compares == "pairs":

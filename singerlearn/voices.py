@@ -72,6 +72,11 @@ class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
     n_jobs : int, default=None
         Threads that read recordings, as joblib counts them.
 
+    Attributes
+    ----------
+    fingerprint_ : ndarray of shape (1,)
+        What tells the encoder's weights from others; there after `fit`.
+
     See Also
     --------
     ClipClassifier : Names singers by the features of chunks.

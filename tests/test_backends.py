@@ -346,3 +346,12 @@ def test_after_the_normalizer_distance_ranks_as_cosine(rng):
     trials = make_trials(y)
     distances = trials.distances(Normalizer().transform(Z))
     assert_allclose(distances, 2 - 2 * cosine_similarity(Z)[tuple(trials.pairs.T)])
+
+
+def test_rows_of_chunks_are_told_from_embeddings(rng):
+    clips = [rng.randn(n, 3) for n in (4, 5, 4, 6)]
+    with pytest.raises(ValueError, match="several rows for each recording.*ClipEmb"):
+        PLDA().fit(clips, list("aabb"))
+    rows, y = np.concatenate(clips), np.repeat(list("aabb"), [4, 5, 4, 6])
+    with pytest.raises(ValueError, match="several rows for each recording"):
+        PLDA().fit(rows, y).predict(clips[:1])

@@ -6,6 +6,7 @@ import torch
 from numpy.testing import assert_allclose
 from torch.nn.functional import cross_entropy
 
+from singerlearn import SingerEmbedder
 from singerlearn.nn.losses import (
     LOSSES,
     Contrastive,
@@ -189,3 +190,9 @@ def test_a_loss_that_means_nothing_is_refused(name, wrong):
     ((parameter, value),) = wrong.items()
     with pytest.raises(ValueError, match=f"{parameter}={value} must"):
         make(name, **wrong)
+
+
+def test_a_loss_that_does_not_say_what_it_compares_is_named(monkeypatch):
+    monkeypatch.setitem(LOSSES, "mine", lambda Z, y: Z.sum())
+    with pytest.raises(ValueError, match="'mine'. does not say what it compares"):
+        SingerEmbedder(loss="mine").fit([np.ones(9)] * 4, list("aabb"))

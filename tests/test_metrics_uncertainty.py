@@ -115,6 +115,13 @@ def test_lists_of_chunks_are_drawn_with_their_recordings(rng):
     assert interval.high <= max(by_singer)
 
 
+def test_two_groups_are_warned_of():
+    y = ["Ann", "Ann", "Bob", "Bob"]
+    with pytest.warns(UserWarning, match="over two groups") as warned:
+        bootstrap_interval(np.mean, [1, 0, 1, 1], groups=y, random_state=0)
+    assert warned[0].filename == __file__
+
+
 def test_a_metric_may_return_an_array(rng):
     trials = make_trials(np.repeat(np.arange(6), 3))
     scores = rng.randn(len(trials)) + 2 * trials.is_target

@@ -57,6 +57,7 @@ def load(recording, sampling_rate=22050):
     Examples
     --------
     >>> import numpy as np
+    >>> from singerlearn.audio import load
     >>> pcm = np.array([[0, 16384, -32768], [0, 0, 0]], dtype=np.int16)
     >>> load((pcm, 22050))
     array([ 0.  ,  0.25, -0.5 ], dtype=float32)

@@ -72,6 +72,7 @@ def survey(recording, sampling_rate=22050):
     Examples
     --------
     >>> import numpy as np
+    >>> from singerlearn.audio import survey
     >>> pcm = np.array([0, 16384, -32768], dtype=np.int16)
     >>> found = survey((pcm, 8000))
     >>> found.n_samples, found.peak, found.n_clipped

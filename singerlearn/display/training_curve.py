@@ -130,7 +130,10 @@ class TrainingCurveDisplay:
         self.lines_ = {}
         for i, (name, curve) in enumerate(self.curves.items()):
             color = COLORS[i % len(COLORS)]
-            lines = ax.plot(curve.epochs, curve.train_loss, "--", lw=1.5, color=color)
+            alone = "." if len(curve.epochs) == 1 else ""  # no line leads anywhere
+            lines = ax.plot(
+                curve.epochs, curve.train_loss, "--", lw=1.5, color=color, marker=alone
+            )
             tested = np.isfinite(curve.valid_loss)
             if tested.any():
                 epochs, losses = curve.epochs[tested], curve.valid_loss[tested]

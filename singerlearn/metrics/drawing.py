@@ -34,6 +34,7 @@ def make_trials(
     Parameters
     ----------
     singers : array-like of shape (n_recordings,)
+        Who sings each.
     songs, gender : array-like of shape (n_recordings,), default=None
         To be counted in the audit, and chosen by the shares below.
     recordings : sequence of length n_recordings, default=None

@@ -135,12 +135,15 @@ def song_effect_report(
     Z : array-like of shape (n_samples, n_components)
         Embeddings, one a recording.
     singers, songs : array-like of shape (n_samples,)
+        Who sings each, and what.
     n_neighbors : int or sequence of int, default=(1, 3, 5, 7)
+        How many neighbours vote.
     exclude_groups : array-like, default=None
         What crossed neighbours must not share when asked for the singer, as in
         `leave_one_out_knn`: ``[lyrics, melodies]``, where songs share these. None for
         `songs`.
     n_permutations : int, default=999
+        How often labels are permuted for the null, of each effect.
     random_state : int, RandomState instance or None, default=None
         Permutes.
 

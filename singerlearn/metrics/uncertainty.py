@@ -67,7 +67,7 @@ def bootstrap_interval(
 
     The ends are quantiles of the resamples, the further out the fewer the groups, as a
     t interval is wider than a normal one [3]_. With fewer than ten singers they remain
-    a rough guide.
+    a rough guide, with two, of which a warning tells, not even that.
 
     Parameters
     ----------
@@ -78,7 +78,9 @@ def bootstrap_interval(
     groups : array-like of shape (n_samples,) or (n_trials, 2)
         The singer of each sample, or both singers of each trial.
     confidence : float, default=0.95
+        How often such intervals hold the truth.
     n_resamples : int, default=1000
+        How often the singers are drawn.
     random_state : int, RandomState instance or None, default=None
         Draws the singers.
 
@@ -118,6 +120,12 @@ def bootstrap_interval(
         list(a) if isinstance(a, (list, tuple)) else np.asarray(a) for a in arrays
     ]
     codes, n_groups = _check_groups(groups, [len(a) for a in arrays])
+    if n_groups == 2:
+        warnings.warn(
+            "an interval over two groups says next to nothing of others, and may have "
+            "no width; give recordings of more singers",
+            stacklevel=2,
+        )
     tail = _tail(confidence, n_groups)
     check_count("n_resamples", n_resamples, 2)
     rng = check_random_state(random_state)
@@ -172,6 +180,7 @@ def compare_models(scores_a, scores_b, *, n_train, n_test, confidence=0.95):
         Recordings in a fold's training and test part, on average: for k folds,
         n_train = (k - 1) n_test.
     confidence : float, default=0.95
+        How often such intervals hold the true difference.
 
     Returns
     -------

@@ -37,6 +37,7 @@ def det_curve(is_target, scores):
     Parameters
     ----------
     is_target : array-like of shape (n_trials,), bool
+        Whether both recordings of a trial are by one singer.
     scores : array-like of shape (n_trials,)
         The higher, the more alike.
 
@@ -72,6 +73,7 @@ def equal_error_rate(is_target, scores):
     Parameters
     ----------
     is_target : array-like of shape (n_trials,), bool
+        Whether both recordings of a trial are by one singer.
     scores : array-like of shape (n_trials,)
         The higher, the more alike.
 
@@ -109,6 +111,7 @@ def min_dcf(is_target, scores, *, p_target=0.05, c_miss=1.0, c_false_alarm=1.0):
     Parameters
     ----------
     is_target : array-like of shape (n_trials,), bool
+        Whether both recordings of a trial are by one singer.
     scores : array-like of shape (n_trials,)
         The higher, the more alike.
     p_target : float, default=0.05
@@ -155,6 +158,7 @@ def miss_rate(is_target, scores, *, false_alarm_rates=(0.01, 0.02, 0.05, 0.1, 0.
     Parameters
     ----------
     is_target : array-like of shape (n_trials,), bool
+        Whether both recordings of a trial are by one singer.
     scores : array-like of shape (n_trials,)
         The higher, the more alike.
     false_alarm_rates : array-like of shape (n_rates,), default=(0.01, ..., 0.2)
@@ -202,6 +206,7 @@ def contrastive_loss(is_target, distances, *, margin=1.0):
     Parameters
     ----------
     is_target : array-like of shape (n_trials,), bool
+        Whether both recordings of a trial are by one singer.
     distances : array-like of shape (n_trials,)
         Squared Euclidean distances, as ``Trials.distances`` returns them.
     margin : float, default=1.0

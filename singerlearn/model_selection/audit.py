@@ -96,6 +96,7 @@ def audit_split(
     train, test : array-like of int, or of bool and shape (n_recordings,)
         Positions of the recordings on each side, or masks.
     singers : array-like of shape (n_recordings,)
+        Who sings each.
     songs : array-like of shape (n_recordings,), list of such, or array-like of shape \
 (n_recordings, n_groupings), default=None
         The song of each recording, or several groupings of the songs.

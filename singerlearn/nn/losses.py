@@ -207,6 +207,28 @@ LOSSES = {
 }
 
 
+def what_meets(loss):
+    """Return what chunks a loss compares in a batch, as `compares` says.
+
+    Raises
+    ------
+    ValueError
+        If there is no such loss, or one of the user's own does not say.
+    """
+    _check_name(loss)
+    if not hasattr(LOSSES[loss], "compares"):
+        raise ValueError(
+            f"LOSSES[{loss!r}] does not say what it compares; a loss is a torch Module "
+            "with compares = 'pairs', 'singers' or None, and on_sphere = True or False"
+        )
+    return LOSSES[loss].compares
+
+
+def _check_name(loss):
+    if loss not in LOSSES:
+        raise ValueError(f"loss={loss!r} is not one of {', '.join(LOSSES)}")
+
+
 def criterion(loss, loss_params, **known):
     """Return what makes a loss of its name, when the net is made.
 
@@ -229,8 +251,7 @@ def criterion(loss, loss_params, **known):
     ValueError
         If there is no such loss, it has no such parameter, or its value is no number.
     """
-    if loss not in LOSSES:
-        raise ValueError(f"loss={loss!r} is not one of {', '.join(LOSSES)}")
+    _check_name(loss)
     parameters = inspect.signature(LOSSES[loss]).parameters
     # The shape, which has no default, is not for the user to give.
     takes = [name for name, p in parameters.items() if p.default is not p.empty]
