@@ -5,6 +5,7 @@ from contextlib import ExitStack, contextmanager
 
 import torch
 from joblib import cpu_count
+from torch.overrides import TorchFunctionMode
 
 # Processes that sing for a GPU: with so many, a fit keeps most of its pace there.
 MOST_PROCESSES = 16
@@ -77,6 +78,24 @@ def undisturbed():
             off = torch.autocast(kind, enabled=False, cache_enabled=False)
             settings.enter_context(off)
         yield
+
+
+class Undrawn(TorchFunctionMode):
+    """Makes networks whose weights are zero, or as memory is, for who will load them.
+
+    It holds for its own thread, and touches no generator: nobody has to wait until
+    `seeded_torch` has trained elsewhere.
+    """
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        """Draw nothing; call what else there is."""
+        kwargs = kwargs or {}
+        name = getattr(func, "__name__", "")
+        if name.endswith(("uniform_", "normal_")):  # torch's, and those of nn.init
+            return args[0] if args else kwargs["tensor"]
+        if name == "randn":
+            func = torch.zeros
+        return func(*args, **kwargs)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from singerlearn.batches import ChunkBatches, ChunkDataset
 from singerlearn.callbacks import EarlyStoppingTest, FiniteLoss, ProgressBar, diverged
 from singerlearn.chunks import check_alike
 from singerlearn.device import (
+    Undrawn,
     check_device,
     check_precision,
     count_processes,
@@ -339,7 +340,7 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
         """Make ``net_`` of a pretrained network, without training."""
         self._take_front_end(card)
         device = check_device(self.device)
-        with seeded_torch(0, device):
+        with Undrawn():
             net = self._build_net(n_outputs, criterion, device, seed=0)
         load_weights(net.module_, self.pretrained)
         net.module_.to(memory_format=torch.channels_last)

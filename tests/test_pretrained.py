@@ -2,6 +2,7 @@ import copy
 import json
 import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 from shutil import copytree
 
 import numpy as np
@@ -17,6 +18,7 @@ from sklearn.preprocessing import Normalizer, normalize
 
 from singerlearn import MelChunker, SingerEmbedder, SingerNetClassifier
 from singerlearn.chunks import Chunks
+from singerlearn.device import seeded_torch
 from singerlearn.metrics import leave_one_out_predict
 from singerlearn.pretrained import ENCODERS, SHIPPED, read_card
 
@@ -225,6 +227,19 @@ def test_what_does_not_fit_is_an_error(kept, chunked, singers, tiny, tmp_path):
         start.transform(other)
     with pytest.raises(ValueError, match="n_mels is 40 but was 96"):
         clone(start).set_params(chunker=None).fit(other, singers.singers)
+
+
+def test_who_only_loads_a_network_waits_for_nobody(kept, tmp_path):
+    kept[0].save_pretrained(tmp_path)
+    state = torch.get_rng_state()
+    with ThreadPoolExecutor(1) as pool, seeded_torch(0, "cpu"):
+        again = pool.submit(
+            type(kept[0]).from_pretrained, tmp_path, device="cpu"
+        ).result(timeout=60)
+    assert torch.equal(torch.get_rng_state(), state)
+    own, loaded = (model.net_.module_.state_dict() for model in (kept[0], again))
+    assert own.keys() == loaded.keys()
+    assert all(torch.equal(own[name], loaded[name]) for name in own)
 
 
 def test_a_full_disk_is_told_as_one(kept, tmp_path, monkeypatch):
