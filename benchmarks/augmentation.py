@@ -11,13 +11,13 @@ echo, noise, now and then a codec, a compressor or a gate. Training hears none o
 but synthetic singers in it have others of the same kind.
 
 Rows are what `SingerNetClassifier` is told to do to a chunk in training (nothing, crops
-at any frame, channels: a smooth curve over the bands, masks), and, where their names
-say so, with synthetic singers to be told apart, too, who double an epoch and bring
-channels of their own. --network takes its defaults, the network of the encoder that
-comes with the library (for as many epochs), or that encoder itself to begin with.
-Figures are means of both directions over seeds, in brackets Student's interval
-of 95 % over seeds; chunks, then recordings. Fits are kept in --output: a run that is
-stopped goes on where it was.
+at any frame, channels: a smooth curve over the bands, masks; "augmented" is all three),
+and, where their names say so, with synthetic singers to be told apart, too, who double
+an epoch and bring channels of their own. --network takes its defaults, the network of
+the encoder that comes with the library (for as many epochs), or that encoder itself to
+begin with. Figures are means of both directions over seeds, in brackets Student's
+interval of 95 % over seeds; chunks, then recordings. Fits are kept in --output: a run
+that is stopped goes on where it was.
 """
 
 import time
@@ -44,7 +44,7 @@ AUGMENTED = {
     "crops": ("crops",),
     "crops-channels": ("crops", "channels"),
     "crops-masks": ("crops", "masks"),
-    "all": ("crops", "channels", "masks"),
+    "augmented": ("crops", "channels", "masks"),
 }
 ROWS = {
     name + suffix: dict(augment=augment, synthetic_singers=synthetic_singers)
@@ -95,9 +95,20 @@ def summarise(measured):
 def main():
     """Run what is asked for and missing, print and save."""
     parser = make_parser(__doc__, tuple(ROWS), {}, default=",".join(AUGMENTED))
-    parser.add_argument("--development", action="store_true")
-    parser.add_argument("--network", choices=NETWORKS, default="defaults")
-    parser.add_argument("--epochs", type=collection.positive, default=30)
+    parser.add_argument(
+        "--development",
+        action="store_true",
+        help="the quarters that choices are made on, not those that are reported",
+    )
+    parser.add_argument(
+        "--network",
+        choices=NETWORKS,
+        default="defaults",
+        help="the library's defaults, the encoder's network, or the encoder's weights",
+    )
+    parser.add_argument(
+        "--epochs", type=collection.positive, default=30, help="of each fit"
+    )
     arguments = parser.parse_args()
     voices = collection.load(arguments)
     kind = "development" if arguments.development else "crossed"

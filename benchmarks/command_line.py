@@ -6,11 +6,21 @@ from pathlib import Path
 import collection
 
 
+class _Help(
+    argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter
+):
+    """A document as it is, and the defaults of options that have one."""
+
+    def _get_help_string(self, action):
+        # None and False stand for what an option changes where it is given.
+        if action.default is None or action.default is False:
+            return action.help
+        return super()._get_help_string(action)
+
+
 def bare_parser(document):
     """Return a parser that asks for nothing, and whose help is a document as it is."""
-    return argparse.ArgumentParser(
-        description=document, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    return argparse.ArgumentParser(description=document, formatter_class=_Help)
 
 
 def make_parser(document, rows, groups, *, default, seeds=True):
@@ -49,10 +59,19 @@ def make_parser(document, rows, groups, *, default, seeds=True):
     parser.add_argument(
         "--rows", type=listed, default=default, help=f"by comma: {', '.join(groups)}"
     )
-    parser.add_argument("--device", default="auto")
+    parser.add_argument(
+        "--device", default="auto", help="where networks are computed: cpu, cuda, ..."
+    )
     if seeds:
-        parser.add_argument("--seed", type=int, nargs="+", default=[0])
-    parser.add_argument("--output", type=Path, default=Path(Path(parser.prog).stem))
+        parser.add_argument(
+            "--seed", type=int, nargs="+", default=[0], help="one or more"
+        )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path(Path(parser.prog).stem),
+        help="folder for fits and tables",
+    )
     return parser
 
 
@@ -70,7 +89,12 @@ def add_regime(parser, *, n_folds, folds, epochs):
     parser.add_argument(
         "--folds", type=collection.positive, default=n_folds, help=folds
     )
-    parser.add_argument("--regime", choices=("paper", "quick"), default="quick")
+    parser.add_argument(
+        "--regime",
+        choices=("paper", "quick"),
+        default="quick",
+        help="the paper's training, or the library's, which is shorter",
+    )
     parser.add_argument(
         "--epochs", type=collection.positive, help=f"at most ({epochs})"
     )

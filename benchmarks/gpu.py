@@ -4,8 +4,9 @@
 
 The paper's shallow networks fit and predict synthetic spectrograms of four minutes, 460
 of them as in the paper's collection, in float32 (torch lets its convolutions round to
-TF32), in bfloat16, and in bfloat16 compiled; and, to compare with, 40 of them train the
-same networks in plain skorch with its default loader, in float32.
+TF32), in bfloat16, and in bfloat16 compiled ("compiled"); and, to compare with, 40 of
+them train the same networks in plain skorch with its default loader, in float32
+("skorch").
 
 - Training: three epochs draw some chunks of each recording; the median after the first
   counts, since the first compiles and chooses algorithms. "s per epoch" is what
@@ -40,12 +41,12 @@ from singerlearn.chunks import Chunks
 DEVICE = "cuda"
 N_RECORDINGS, N_SINGERS = 460, 46
 N_SOME = 40  # recordings of those to predict, or to train on plainly
-PLAIN = "plain skorch, float32"
+PLAIN = "skorch"
 MODES = {
     PLAIN: {},
     "float32": dict(precision="float32"),
     "bfloat16": dict(precision="bfloat16"),
-    "bfloat16, compiled": dict(precision="bfloat16", compile=True),
+    "compiled": dict(precision="bfloat16", compile=True),
 }
 
 
@@ -164,11 +165,25 @@ def among_singers(chunks):
 def main():
     """Read the command line, measure, print and save."""
     parser = bare_parser(__doc__)
-    parser.add_argument("--blocks", nargs="+", default=["resnext", "vanilla"])
-    parser.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES))
-    parser.add_argument("--batches", type=int, nargs="+", default=[32, 256])
-    parser.add_argument("--recordings", type=int, default=N_RECORDINGS)
-    parser.add_argument("--chunks-per-recording", type=int, default=20)
+    parser.add_argument(
+        "--blocks", nargs="+", default=["resnext", "vanilla"], help="of the networks"
+    )
+    parser.add_argument(
+        "--modes",
+        nargs="+",
+        choices=MODES,
+        default=list(MODES),
+        help="how networks are computed",
+    )
+    parser.add_argument(
+        "--batches", type=int, nargs="+", default=[32, 256], help="chunks in a step"
+    )
+    parser.add_argument(
+        "--recordings", type=int, default=N_RECORDINGS, help="of four minutes each"
+    )
+    parser.add_argument(
+        "--chunks-per-recording", type=int, default=20, help="drawn in an epoch"
+    )
     parser.add_argument("--output", type=Path, help="folder for the tables")
     arguments = parser.parse_args()
     if not torch.cuda.is_available():

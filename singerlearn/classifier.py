@@ -88,7 +88,7 @@ class SingerNetClassifier(
         How many singers who never lived are to be told apart in training, too; or
         who. They sing while the network trains, another take each time. "auto" stands
         for 1600 where recordings are heard as by :class:`MelChunker`, else for none. A
-        chunk takes them some 15 ms of a core (see `n_jobs`).
+        chunk takes them some 13 ms of a core (see `n_jobs`).
     synthetic_share : float in (0, 1), default=0.5
         Share of the chunks in training that they sing; an epoch is so much longer.
     early_stopping : bool, default=False
