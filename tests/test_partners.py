@@ -13,18 +13,18 @@ from singerlearn.synthesis import SyntheticSingers
 
 
 def make_dataset(n_chunks, singers, songs=None, weights=1):
-    """A data set whose chunks hold their own number, of 2 frames each."""
+    """A data set whose chunks hold their own number from 1 on, of 2 frames each."""
     ends = np.cumsum(n_chunks)
     recordings = [
-        Chunks(np.arange(end - n, end, dtype="float32").repeat(2)[None], 2, 2)
+        Chunks(1 + np.arange(end - n, end, dtype="float32").repeat(2)[None], 2, 2)
         for n, end in zip(n_chunks, ends, strict=True)
     ]
     return ChunkDataset(recordings, singers, weights, songs=songs)
 
 
 def indices(batches):
-    """The chunks of an epoch, batch by batch."""
-    return [x[:, 0, 0].numpy().astype(int) for x, _ in batches]
+    """The chunks of an epoch, counted from 0, batch by batch."""
+    return [x[:, 0, 0].numpy().astype(int) - 1 for x, _ in batches]
 
 
 def pairs(batches):
