@@ -10,12 +10,12 @@ def read(name):
 
 extras = {
     "plots": ["matplotlib>=3.10"],
-    "m4a": ["av>=12"],
+    "m4a": ["av>=14"],
     "fetch": ["pooch>=1.8"],
     "search": ["optuna>=4.0,<6", "optuna-integration[sklearn]>=4.0"],
     "docs": ["sphinx>=7", "numpydoc>=1.6", "matplotlib>=3.10"],
     "test": [
-        "av>=12",
+        "av>=14",
         "hypothesis>=6.90",
         "matplotlib>=3.10",
         "numpydoc>=1.6",

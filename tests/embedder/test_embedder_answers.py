@@ -63,22 +63,25 @@ def test_it_hears_new_singers_where_handcrafted_features_hear_the_song(small):
         loss="supervised-contrastive", filters=(8, 16), downsampling="stride",
         aggregation="statistics", head_norm=True, dense=(), augment=True, max_epochs=20,
     )  # fmt: skip
-    embedders = {
-        "hand-crafted": make_pipeline(
-            HandcraftedFeatures(clip_frames=64, **heard), ClipEmbedder(StandardScaler())
-        ),
-        "learned": make_pipeline(
-            MelChunker(n_mels=48, chunk_frames=64, **heard), SingerEmbedder(**small)
-        ),
-    }
-    singer, song = {}, {}
-    for name, embedder in embedders.items():
-        embedder.fit([data.recordings[i] for i in train], data.singers[train])
-        Z = embedder.transform([data.recordings[i] for i in test])
-        singer[name] = leave_one_out_knn(Z, data.singers[test], n_neighbors=[1])[1]
-        song[name] = leave_one_out_knn(Z, data.songs[test], n_neighbors=[1])[1]
-    assert singer["learned"] > 0.4 + singer["hand-crafted"]
-    assert song["learned"] < song["hand-crafted"] - 0.4
+    handcrafted = make_pipeline(
+        HandcraftedFeatures(clip_frames=64, **heard), ClipEmbedder(StandardScaler())
+    )
+    chunker = MelChunker(n_mels=48, chunk_frames=64, **heard)
+    chunks = chunker.transform(data.recordings)
+
+    def singer_and_song(embedder, X):
+        embedder.fit([X[i] for i in train], data.singers[train])
+        Z = embedder.transform([X[i] for i in test])
+        labels = data.singers[test], data.songs[test]
+        return np.array([leave_one_out_knn(Z, y, n_neighbors=1) for y in labels])
+
+    told = singer_and_song(handcrafted, data.recordings)
+    learned = [
+        singer_and_song(SingerEmbedder(**small | {"random_state": seed}), chunks)
+        for seed in range(3)  # of one the rounding of another machine may make another
+    ]
+    singer, song = np.mean(learned, axis=0) - told
+    assert singer > 0.4 and song < -0.4
 
 
 def test_a_recording_lies_at_the_mean_of_its_chunks(fitted, voices):
