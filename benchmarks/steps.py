@@ -2,7 +2,7 @@
 
 from skorch.callbacks import Callback
 
-from singerlearn.skorch_net import steps_in_epoch
+from singerlearn.skorch_net import count_steps
 
 # What a table says of a fit beside its figures.
 EFFORT = ("steps", "seconds")
@@ -26,7 +26,7 @@ class Steps(Callback):
 
     def on_train_begin(self, net, X, **kwargs):
         """Set how many epochs there will be, taking all to be as long as the first."""
-        net.max_epochs = max(1, round(self.n_steps / steps_in_epoch(net, X)))
+        net.max_epochs = max(1, round(self.n_steps / count_steps(net, X, 1)))
 
 
 def steps_taken(model):

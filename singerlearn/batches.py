@@ -63,6 +63,15 @@ class ChunkDataset(Dataset):
         self.n_chunks = np.array([len(s) for s in self.starts], dtype=int)
         self.recording = np.repeat(np.arange(len(self.starts)), self.n_chunks)
         self.start = np.concatenate([[], *self.starts]).astype(int)
+        self.stray = np.array(list(map(self._stray, self.starts, self.spectrograms)))
+
+    def _stray(self, starts, spectrogram):
+        """How far from a start a chunk may be cut: anywhere, if there is no pause."""
+        if spectrogram is None:  # sung when it is asked for
+            return 0
+        last = spectrogram.shape[1] - self.chunk_frames
+        hop = np.diff(starts).min() if len(starts) > 1 else self.chunk_frames
+        return last if len(starts) == 1 + last // hop else hop // 2
 
     def subset(self, indices, weights=None):
         """Return a data set of some of the recordings, in the same memory.
@@ -194,7 +203,8 @@ class ChunkDataset(Dataset):
         indices : ndarray of shape (batch_size,)
             Chunks, counted through all recordings.
         rng : RandomState, default=None
-            If given, each chunk is cut from its recording at a random frame instead.
+            If given, each chunk is cut from its recording at a random frame instead;
+            from one with pauses as long as a chunk, within half a hop.
         sung : iterator of ndarray of shape (n_bands, chunk_frames), default=None
             The synthetic singers' chunks.
 
@@ -211,8 +221,10 @@ class ChunkDataset(Dataset):
                 as_tensor(next(sung), device) if s is None else s for s in spectrograms
             ]
         if rng is not None:
-            n_frames = np.array([s.shape[1] for s in spectrograms])
-            start = rng.randint(n_frames - self.chunk_frames + 1)
+            last = np.array([s.shape[1] for s in spectrograms]) - self.chunk_frames
+            stray = self.stray[recording]
+            low, high = np.maximum(start - stray, 0), np.minimum(start + stray, last)
+            start = rng.randint(low, high + 1)
         chunks = [
             spectrogram[:, first : first + self.chunk_frames]
             for spectrogram, first in zip(spectrograms, start, strict=True)

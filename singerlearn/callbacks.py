@@ -30,10 +30,26 @@ class EarlyStoppingTest(EarlyStopping):
         )
         self.every = every
 
+    def on_train_begin(self, net, **kwargs):
+        """Begin anew."""
+        self.has_stopped_ = False
+        super().on_train_begin(net, **kwargs)
+
     def on_epoch_end(self, net, **kwargs):
         """Test, if it is time to."""
-        if len(net.history) % self.every == 0 or len(net.history) == net.max_epochs:
+        if len(net.history) % self.every and len(net.history) != net.max_epochs:
+            return
+        try:
             super().on_epoch_end(net, **kwargs)
+        except KeyboardInterrupt:
+            self.has_stopped_ = True
+            raise
+
+    def on_train_end(self, net, **kwargs):
+        """Restore the best weights, and keep no copy of them."""
+        if net.history:  # else interrupted at once
+            super().on_train_end(net, **kwargs)
+        self.best_model_weights_ = None
 
 
 class FiniteLoss(Callback):

@@ -2,6 +2,7 @@
 
 import warnings
 
+import numpy as np
 from scipy.special import softmax
 from sklearn.base import TransformerMixin
 from sklearn.utils.validation import _check_sample_weight
@@ -105,7 +106,7 @@ class SingerNetClassifier(
         Share by which the validation loss must fall to count as an improvement.
     callbacks : list of skorch.callbacks.Callback, default=None
         Further callbacks of the skorch net; copied by `fit`. To the net a sample is a
-        chunk, and its ``predict`` gives logits.
+        chunk, and its ``predict`` gives probabilities.
     device : str, default="auto"
         Where to train: "cpu", "cuda", ...; "auto" takes a GPU where there is one.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
@@ -302,6 +303,11 @@ class SingerNetClassifier(
         names, codes = encode_singers(y, len(X))
         groups = encode_given(groups, "groups", len(X))
         weights = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+        if sample_weight is not None and len(np.unique(codes[weights > 0])) < 2:
+            raise ValueError(
+                "sample_weight leaves recordings of fewer than two singers: give those "
+                "of another a weight above 0"
+            )
         interruption = self._fit_net(
             as_chunks(X, self.chunker),
             codes,

@@ -78,9 +78,10 @@ class SingerBatches(PartnerBatches):
     """Batches of several singers with several chunks each ("P x K").
 
     An anchor's partners are spread over as many other recordings of the singer as
-    there are. An epoch has about as many chunks as `ChunkBatches` would draw, and all
-    singers equally often, but of synthetic ones only so many, drawn anew in each round,
-    as sing their share (or all, where those are too few).
+    there are. An epoch has about as many chunks as `ChunkBatches` would draw, more
+    where its last round through the singers is hardly begun. All singers come equally
+    often, but of synthetic ones only so many, drawn anew in each round, as sing their
+    share (or all, where those are too few).
 
     Parameters
     ----------

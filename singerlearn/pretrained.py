@@ -164,6 +164,9 @@ def read_card(pretrained=SHIPPED):
         raise ValueError(f"{path} is no card of a network: it lacks {missing[0]!r}")
     if fault := _fault(card["shape"], card["hop_frames"], card["front_end"]):
         raise ValueError(f"{path} is no card of a network: {fault}")
+    kind = (card["front_end"] or {}).get("spectrogram")
+    if kind in CHUNKERS:  # an older one lacks what has come since
+        card["front_end"] = CHUNKERS[kind]().front_end | card["front_end"]
     return card
 
 

@@ -45,8 +45,8 @@ class OneCycle(LRScheduler):
         super().__init__(OneCycleLR, step_every="batch", max_lr=max_lr)
 
     def on_train_begin(self, net, X, **kwargs):
-        """Count the steps to come, taking all epochs to be as long as the first."""
-        self.total_steps = net.max_epochs * steps_in_epoch(net, X) + 1
+        """Count the steps to come."""
+        self.total_steps = count_steps(net, X, net.max_epochs) + 1
         super().on_train_begin(net, **kwargs)
 
     def on_batch_end(self, net, **kwargs):
@@ -62,6 +62,13 @@ class OneCycle(LRScheduler):
         self.lr_scheduler_ = None
 
 
-def steps_in_epoch(net, X):
-    """Return how many steps a net's first epoch over a data set has."""
-    return len(list(net.get_iterator(X, training=True).draw()))
+def count_steps(net, X, n_epochs):
+    """Return about how many steps so many epochs of a net over a data set have.
+
+    They are as long on average as those that are drawn here, which are others than
+    those that will be trained on: what is done to chunks is drawn in between.
+    """
+    batches = net.get_iterator(X, training=True)
+    n_drawn = min(n_epochs, 50)
+    n_steps = sum(sum(1 for _ in batches.draw()) for _ in range(n_drawn))
+    return round(n_steps * n_epochs / n_drawn)

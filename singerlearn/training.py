@@ -270,6 +270,7 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
             ):
                 interruption = run(net, train, valid if len(validation) else None)
         net.optimizer_.state.clear()  # Adam's moments, twice as large as the weights
+        net.optimizer_.zero_grad(set_to_none=True)
         net.module_.compiled = False  # not compiled anew for one chunk
         # The losses say nothing of the weights after the last step.
         with torch.inference_mode():
@@ -490,10 +491,12 @@ def run(net, train, valid):
         if not net.history:
             raise KeyboardInterrupt("stopped before the first epoch was done")
     # Early stopping ends a training as the keyboard does, but between two epochs.
-    may_stop = any(
-        isinstance(callback, EarlyStopping) for _, callback in net.callbacks_
+    by_itself = any(
+        getattr(callback, "has_stopped_", True)  # of skorch's own nobody can tell
+        for _, callback in net.callbacks_
+        if isinstance(callback, EarlyStopping)
     )
-    if within_an_epoch or (len(net.history) < net.max_epochs and not may_stop):
+    if within_an_epoch or (len(net.history) < net.max_epochs and not by_itself):
         return (
             f"training was interrupted after {len(net.history)} of {net.max_epochs} "
             "epochs; what it has learnt is kept, with early stopping the best so far"

@@ -234,3 +234,40 @@ def test_a_crowd_does_not_sing_a_whole_epoch_ahead(recordings, rng, monkeypatch)
             song = indices[n_heard - 1] - 6
             assert value == 10 * (song // 3) + song % 3
             assert n_heard <= len(sung) <= n_heard + 8
+
+
+def test_synthetic_singers_sing_another_take_every_time(rng):
+    asked = []
+
+    class Crowd:
+        n_singers, n_songs = 2, 2
+
+        def render(self, *question):
+            asked.append(question)
+            return np.ones((3, 4), np.float32)
+
+    chunks = Chunks(np.ones((3, 4), np.float32), 4, 4)
+    both = ChunkDataset([chunks], [0]).joined(Crowd(), 1, 0.5)
+    for _ in range(2):
+        list(both.sing(np.arange(len(both)), rng))
+    assert [(s, take % 2) for s, take in asked[:4]] == [
+        (s, take % 2) for s, take in asked[4:]
+    ]
+    assert not set(asked[:4]) & set(asked[4:])
+
+
+@pytest.mark.parametrize("n_after", [0, 100])
+def test_crops_keep_out_of_pauses(rng, n_after):
+    heard = np.r_[np.ones(100), np.zeros(400), np.ones(n_after)]
+    chunks = Chunks(heard[None].astype(np.float32), 40, 8)
+    dataset = ChunkDataset([chunks, Chunks(np.ones((1, 99), np.float32), 40, 8)])
+    cropped, _ = dataset.batch(np.tile(np.arange(len(dataset)), 20), rng)
+    silent = (cropped == 0).all(dim=2).ravel()
+    assert silent.float().mean() < 0.03  # those that hold a frame or two, moved on
+
+
+def test_crops_are_cut_anywhere_where_there_is_no_pause(rng):
+    spectrogram = 1 + np.arange(100, dtype=np.float32)[None]
+    dataset = ChunkDataset([Chunks(spectrogram, 40, 20)])
+    first = dataset.batch(np.zeros(2000, dtype=int), rng)[0][:, 0, 0]
+    assert set(first.tolist()) == set(range(1, 62))

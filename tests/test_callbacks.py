@@ -74,3 +74,11 @@ def test_a_training_does_not_depend_on_its_bar(monkeypatch, tmp_path, kind):
         stream = os.fdopen(write, "w", buffering=1)
     monkeypatch.setattr(sys, "stderr", stream)
     watch(ProgressBar())
+
+
+def test_ctrl_c_before_the_first_epoch_is_no_other_error():
+    stop = EarlyStoppingTest(every=1, patience=1, min_improvement=0.1)
+    net = SimpleNamespace(history=History(), module_=torch.nn.Linear(1, 1))
+    stop.on_train_begin(net)
+    stop.on_train_end(net)
+    assert stop.best_model_weights_ is None

@@ -135,3 +135,9 @@ def test_rows_of_chunks_are_those_of_recordings(rng):
     means = mean_of_each(each)
     assert_array_equal(means[0], (rows[0] + rows[1]) / 2)
     assert_array_equal(means[1], rows[2])
+
+
+def test_infinity_is_no_chunk():
+    good, bad = (Chunks(np.full((2, 8), value), 8, 3) for value in (1.0, np.inf))
+    with pytest.raises(ValueError, match="recording 1 has chunks that hold NaN or inf"):
+        check_alike([good, bad])

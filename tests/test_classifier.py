@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline
 from skorch.callbacks import Callback
 
 from singerlearn import MelChunker, SingerNetClassifier
+from singerlearn.chunks import Chunks
 
 
 def weights(classifier):
@@ -482,3 +483,29 @@ def test_keeping_memory_changes_no_bit(chunked, singers, tiny):
         for keep in (True, False)
     )
     assert torch.equal(weights(kept), weights(returned))
+
+
+def test_weights_have_to_leave_two_singers(chunked, singers, tiny):
+    with pytest.raises(ValueError, match="sample_weight leaves .* fewer than two"):
+        SingerNetClassifier(**tiny).fit(
+            chunked, singers.singers, sample_weight=singers.singers == "singer01"
+        )
+
+
+def test_lowering_the_batch_lowers_what_is_read_at_once(chunked, singers, tiny):
+    net = SingerNetClassifier(**tiny).fit(chunked, singers.singers)
+    at_once = []
+    net.net_.module_.output.register_forward_hook(
+        lambda module, given, output: at_once.append(len(output))
+    )
+    net.set_params(batch_size=3).predict(chunked)
+    assert max(at_once) == 3
+
+
+def test_chunks_that_say_how_they_were_made_are_not_those_that_do_not(tiny, rng):
+    def cut(front_end):
+        return [Chunks(1 + rng.rand(16, 40), 16, 5, front_end) for _ in range(4)]
+
+    net = SingerNetClassifier(**tiny).fit(cut(None), list("aabb"))
+    with pytest.raises(ValueError, match="spectrogram is mel but was None"):
+        net.predict(cut({"spectrogram": "mel"}))

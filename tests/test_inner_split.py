@@ -50,3 +50,10 @@ def test_validation_takes_from_three_songs_but_not_from_two(rng):
     assert_array_equal(np.bincount(singers[valid], minlength=3), [1, 0, 1])
     with pytest.raises(ValueError, match="keep 2; .* early_stopping=False"):
         draw_validation(np.repeat([0, 1], 2), np.arange(4), rng, np.arange(4))
+
+
+def test_a_singer_who_shares_all_groups_is_validated_on():
+    singers, groups = np.array([0, 0, 1, 0, 1, 0]), np.array([0, 1, 1, 2, 2, 3])
+    for seed in range(20):
+        valid = draw_validation(singers, groups, np.random.RandomState(seed))
+        assert set(singers[valid]) == {0, 1}

@@ -196,3 +196,19 @@ def test_a_loss_that_does_not_say_what_it_compares_is_named(monkeypatch):
     monkeypatch.setitem(LOSSES, "mine", lambda Z, y: Z.sum())
     with pytest.raises(ValueError, match="'mine'. does not say what it compares"):
         SingerEmbedder(loss="mine").fit([np.ones(9)] * 4, list("aabb"))
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_the_slope_is_finite_on_a_singer_s_own_direction(sign):
+    loss = MarginSoftmax(2, 2)
+    with torch.no_grad():
+        loss.directions[:] = torch.eye(2)
+    embedding = torch.tensor([[sign, 0.0]], requires_grad=True)
+    loss(embedding, torch.tensor([0])).backward()
+    assert embedding.grad.isfinite().all() and loss.directions.grad.isfinite().all()
+
+
+def test_singers_start_in_directions_of_about_unit_length():
+    torch.manual_seed(0)
+    lengths = MarginSoftmax(64, 500).directions.norm(dim=1)
+    assert lengths.mean().item() == pytest.approx(1, abs=0.05)

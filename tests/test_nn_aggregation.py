@@ -225,3 +225,10 @@ def test_statistics_move_and_stretch_with_the_frames(shift, scale, seed):
 def test_what_came_after_the_paper_has_so_many_weights(name, expected):
     module = build(name, n_features=1536)
     assert sum(p.numel() for p in module.parameters()) == expected
+
+
+def test_attention_starts_out_of_saturation():
+    torch.manual_seed(0)
+    frames = torch.randn(8, 2000, 50)
+    scores = torch.einsum("f,bft->bt", Attention(2000, 50).w, frames)
+    assert 0.5 < scores.std() < 2

@@ -217,3 +217,18 @@ def test_singers_without_two_songs_are_named():
         )
     with pytest.raises(ValueError, match="'Ann', 'Bob', 'Cem' and 2 more"):
         check_partners(names, np.arange(5), np.arange(5), "recording")
+
+
+def test_partners_come_from_all_other_songs():
+    dataset = make_dataset([2] * 10, np.repeat([0, 1], 5))
+    batches = SingerBatches(dataset, 4, chunks_per_singer=2, seed=0)
+    met = {dataset.recording[batches.hand(0, batches.rng)[1]] for _ in range(200)}
+    assert met == {1, 2, 3, 4}
+
+
+def test_an_epoch_with_a_crowd_is_no_longer_than_its_chunks():
+    dataset = make_dataset([9] * 40, np.repeat(np.arange(8), 5))
+    both = dataset.joined(SyntheticSingers(50, n_songs=2), 8, 0.5)
+    batches = SingerBatches(both, 32, chunks_per_singer=2, seed=0)
+    lengths = [sum(map(len, batches.draw())) for _ in range(10)]
+    assert 0.9 < np.mean(lengths) / (2 * 9 * 40) < 1.2

@@ -292,3 +292,27 @@ def test_chunks_of_ones_own_come_back_as_chunks(chunked, singers, tmp_path):
     assert_array_equal(again.transform(own[:2]), embedder.transform(own[:2]))
     with pytest.raises(ValueError, match="mine"):
         again.transform(singers.recordings[:2])
+
+
+def test_a_card_keeps_what_was_when_it_was_fitted(chunked, singers, tmp_path):
+    given = {"temperature": 0.2}
+    embedder = SingerEmbedder(
+        4, loss_params=given, filters=(4, 8), max_epochs=1, chunks_per_recording=1,
+        synthetic_singers=0, device="cpu", random_state=0, verbose=0,
+    )  # fmt: skip
+    embedder.fit(chunked, singers.singers)
+    expected = embedder.transform(chunked)
+    given["temperature"] = 0.7
+    embedder.set_params(loss="triplet")
+    assert_array_equal(embedder.transform(chunked), expected)
+    embedder.save_pretrained(tmp_path)
+    assert read_card(tmp_path)["parameters"]["loss_params"] == {"temperature": 0.2}
+
+
+def test_a_card_from_before_a_parameter_came_has_its_default(tmp_path):
+    copytree(ENCODERS[SHIPPED], tmp_path, dirs_exist_ok=True)
+    card = json.loads((tmp_path / "card.json").read_text())
+    for name in ("fmin", "fmax"):
+        del card["front_end"][name]
+    (tmp_path / "card.json").write_text(json.dumps(card))
+    assert read_card(tmp_path)["front_end"] == MelChunker().front_end

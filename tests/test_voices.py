@@ -25,7 +25,7 @@ from singerlearn import (
     VoiceFeatures,
 )
 from singerlearn.metrics import leave_one_out_predict
-from singerlearn.pretrained import ENCODERS, SHIPPED
+from singerlearn.pretrained import ENCODERS, SHIPPED, load_space
 from singerlearn.voices import learn_space
 
 
@@ -250,3 +250,24 @@ def test_what_was_fitted_hears_with_no_other_encoder(encoder, singers, tmp_path)
     assert not np.allclose(voices.fit(X).transform(X)[0], before[0])
     with pytest.raises(FileNotFoundError, match="nowhere"):
         VoiceFeatures("nowhere").fit(X)
+
+
+def test_the_device_is_the_encoder_s(encoder, singers):
+    voices = VoiceFeatures(encoder, device="nonsense")
+    with pytest.raises(ValueError, match="device='nonsense'"):
+        voices.transform(singers.recordings[:1])
+
+
+def test_a_space_does_not_depend_on_the_order_of_recordings(
+    encoder, singers, tmp_path, rng
+):
+    spaces = []
+    for name, order in ("a", np.arange(12)), ("b", rng.permutation(12)):
+        folder = copytree(encoder, tmp_path / name)
+        recordings = [singers.recordings[i] for i in order]
+        learn_space(
+            folder, recordings, singers.singers[order], n_components=5, device="cpu"
+        )
+        # Those in which four singers differ; the signs of the axes are free.
+        spaces.append(np.abs(load_space(folder)[0][:, :3]))
+    assert_allclose(*spaces, rtol=1e-3, atol=1e-3 * spaces[0].max())
