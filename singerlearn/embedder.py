@@ -7,7 +7,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy.spatial.distance import pdist
-from sklearn.base import TransformerMixin
+from sklearn.base import TransformerMixin, clone
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import normalize
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -464,7 +464,13 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
     def _restore(self, card):
         """Make what `fit` makes of a pretrained network."""
         self._validate_params()
-        self._restore_net(card, self.n_components, self._criterion(1))
+        # Embeddings are those of the loss that trained it, whatever shall train it on.
+        trained = card["parameters"]
+        then = {
+            k: trained[k] for k in ("loss", "margin", "loss_params") if k in trained
+        }
+        made = clone(self).set_params(**then)._criterion(1)
+        self._restore_net(card, self.n_components, made)
 
     def _recordings_of(self, validation_singers, names, codes):
         """Return the indices of the validation singers' recordings."""

@@ -316,3 +316,11 @@ def test_a_card_from_before_a_parameter_came_has_its_default(tmp_path):
         del card["front_end"][name]
     (tmp_path / "card.json").write_text(json.dumps(card))
     assert read_card(tmp_path)["front_end"] == MelChunker().front_end
+
+
+def test_a_loss_to_train_on_with_changes_no_embedding(chunked):
+    as_it_is, to_train = (
+        SingerEmbedder.from_pretrained(device="cpu", **loss).transform(chunked)
+        for loss in ({}, {"loss": "contrastive"})
+    )
+    assert_array_equal(to_train, as_it_is)
