@@ -355,3 +355,5 @@ def test_rows_of_chunks_are_told_from_embeddings(rng):
     rows, y = np.concatenate(clips), np.repeat(list("aabb"), [4, 5, 4, 6])
     with pytest.raises(ValueError, match="several rows for each recording"):
         PLDA().fit(rows, y).predict(clips[:1])
+    with pytest.raises(ValueError, match="several rows for each recording"):
+        PLDA().fit(rows, y).enroll(clips, list("aabb"))

@@ -131,8 +131,7 @@ class PLDA(
             will be 0.
         """
         self._validate_params()
-        _refuse_clips(X)
-        X, labels = validate_data(self, X, y, dtype=np.float64)
+        X, labels = self._validated(X, y)
         self.classes_, self.counts_, means, codes = _by_singer(X, y, labels)
         n_recordings, n_singers = len(X), len(self.counts_)
         if n_singers < 2:
@@ -195,7 +194,7 @@ class PLDA(
             The same model with other ``classes_``.
         """
         check_is_fitted(self)
-        X, labels = validate_data(self, X, y, dtype=np.float64, reset=False)
+        X, labels = self._validated(X, y, reset=False)
         self.classes_, self.counts_, means, _ = _by_singer(X, y, labels)
         self.means_ = (means - self.mean_) @ self.scalings_
         return self
@@ -325,9 +324,16 @@ class PLDA(
     def _latent(self, X):
         """Check embeddings and return them in the latent space, always as an array."""
         check_is_fitted(self)
-        _refuse_clips(X)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
-        return (X - self.mean_) @ self.scalings_
+        return (self._validated(X, reset=False) - self.mean_) @ self.scalings_
+
+    def _validated(self, X, *y, reset=True):
+        if isinstance(X, list) and X and np.ndim(X[0]) == 2 and len(X[0]) != 1:
+            # Of such numpy would say something dark.
+            raise ValueError(
+                "X holds several rows for each recording, of its chunks; put "
+                "ClipEmbedder(PLDA()) in the place of PLDA(), or take their means"
+            )
+        return validate_data(self, X, *y, dtype=np.float64, reset=reset)
 
     def _score(self, latent, means, counts):
         """Return log-likelihood ratios of points and singers of so many recordings."""
@@ -358,15 +364,6 @@ class PLDA(
     def _n_features_out(self):
         """Width of what `transform` returns, from which it has its feature names."""
         return self.scalings_.shape[1]
-
-
-def _refuse_clips(X):
-    """Refuse recordings of several rows, of which numpy would say something dark."""
-    if isinstance(X, list) and X and np.ndim(X[0]) == 2 and len(X[0]) != 1:
-        raise ValueError(
-            "X holds several rows for each recording, of its chunks; put "
-            "ClipEmbedder(PLDA()) in the place of PLDA(), or take their means"
-        )
 
 
 def _by_singer(X, y, labels):

@@ -183,7 +183,9 @@ def song_effect_report(
     Z = check_embeddings(Z)
     singer_labels, singer = encode_labels(singers, "singers", len(Z), at_least=2)
     song_labels, song = encode_labels(songs, "songs", len(Z), at_least=2)
-    _check_design(singer_labels, singer, song_labels, song)
+    # A code for each singer's song, the same for all takes of it.
+    sung = np.unique(np.stack([singer, song]), axis=1, return_inverse=True)[1].ravel()
+    _check_design(singer_labels, song_labels, n_sung=sung.max() + 1)
     n_neighbors = tuple(np.atleast_1d(n_neighbors).tolist())
     k_max = check_n_neighbors(n_neighbors, len(Z))
     check_count("n_permutations", n_permutations, 1)
@@ -194,7 +196,6 @@ def song_effect_report(
         return groupings, nearest(Z, k_max, groupings)
 
     each = np.arange(len(Z))
-    sung = _combined(singer, song)
     among_all = search(None)
     among_other_songs = search(songs if exclude_groups is None else exclude_groups)
     among_other_singers = search(singers)
@@ -217,7 +218,7 @@ def song_effect_report(
         )  # fmt: skip
 
     _, neighbours = among_all
-    impostors, by_chance = _same_song_impostors(neighbours[:, 0], singer, song)
+    impostors, by_chance = _same_song_impostors(neighbours[:, 0], singer, song, sung)
     return SongEffectReport(
         singer=effect(singer, song, among_all, each),
         singer_crossed=effect(singer, song, among_other_songs, sung),
@@ -231,20 +232,14 @@ def song_effect_report(
     )
 
 
-def _check_design(singer_labels, singer, song_labels, song):
+def _check_design(singer_labels, song_labels, n_sung):
     """Refuse a design in which what is the singer and what the song cannot be told."""
-    n_sung = _combined(singer, song).max() + 1
     for n_labels, what in (
         (len(singer_labels), "no singer sings two songs"),
         (len(song_labels), "no song has two singers"),
     ):
         if n_sung == n_labels:
             raise ValueError(f"{what}, so that singer and song cannot be told apart")
-
-
-def _combined(singer, song):
-    """Return a code a sample, the same where both singer and song are."""
-    return np.unique(np.stack([singer, song]), axis=1, return_inverse=True)[1].ravel()
 
 
 def _permute(codes, within, together, rng):
@@ -260,9 +255,8 @@ def _permute(codes, within, together, rng):
     return permuted[together]
 
 
-def _same_song_impostors(first, singer, song):
+def _same_song_impostors(first, singer, song, sung):
     """Return how often the first neighbour is another singer, same song; by chance."""
     found = (singer[first] != singer) & (song[first] == song)
-    sung = _combined(singer, song)
     others = np.bincount(song)[song] - np.bincount(sung)[sung]
     return float(found.mean()), float(others.mean() / (len(song) - 1))
