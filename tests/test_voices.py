@@ -156,10 +156,18 @@ def test_the_space_that_comes_with_the_library_is_of_voices(singers):
     assert np.mean(names == singers.singers) > 0.8  # by chance 0.18
 
 
-def test_the_front_end_is_the_encoder_s(tmp_path, singers):
-    chunker = CQTChunker(
-        sampling_rate=16000, hop_length=256, n_bins=48, chunk_frames=200
-    )
+@pytest.mark.parametrize(
+    ("chunker", "heard"),
+    [
+        (
+            CQTChunker(sampling_rate=16000, n_bins=48),
+            {"sampling_rate": 16000},
+        ),
+        (MelChunker(n_fft=1024), {"n_fft": 1024}),
+    ],
+)
+def test_the_front_end_is_the_encoder_s(tmp_path, singers, chunker, heard):
+    chunker.set_params(hop_length=256, chunk_frames=200)
     embedder = SingerEmbedder(
         3, chunker=chunker, filters=(4, 8), max_epochs=1, device="cpu", verbose=0
     )
@@ -167,11 +175,7 @@ def test_the_front_end_is_the_encoder_s(tmp_path, singers):
     embedder.fit(X, y).save_pretrained(tmp_path)
     (features,) = VoiceFeatures(tmp_path, whiten=False, device="cpu").transform(X[:1])
     clips = HandcraftedFeatures(
-        sampling_rate=16000,
-        hop_length=256,
-        clip_frames=200,
-        chroma=False,
-        normalize=True,
+        hop_length=256, clip_frames=200, chroma=False, normalize=True, **heard
     )
     assert_array_equal(features[:, :32], clips.transform(X[:1])[0])
 
