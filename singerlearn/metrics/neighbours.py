@@ -89,12 +89,16 @@ def leave_one_out_predict(Z, y, *, n_neighbors=1, exclude_groups=None):
     --------
     >>> from singerlearn.metrics import bootstrap_interval, leave_one_out_predict
     >>> from singerlearn.metrics import recording_accuracy
-    >>> Z, y = [[0.0], [0.1], [2.0], [1.0]], ["Ann", "Ann", "Bob", "Bob"]
+    >>> Z = [[0.0], [0.1], [2.0], [1.0], [5.0], [5.1]]
+    >>> y = ["Ann", "Ann", "Bob", "Bob", "Cid", "Cid"]
     >>> y_pred = leave_one_out_predict(Z, y)
     >>> y_pred.tolist()
-    ['Ann', 'Ann', 'Bob', 'Ann']
-    >>> bootstrap_interval(recording_accuracy, y, y_pred, groups=y, random_state=0)
-    Interval(estimate=0.75, low=0.5, high=1.0)
+    ['Ann', 'Ann', 'Bob', 'Ann', 'Cid', 'Cid']
+    >>> sure = bootstrap_interval(
+    ...     recording_accuracy, y, y_pred, groups=y, random_state=0
+    ... )
+    >>> print(sure)
+    0.833 [0.500, 1.000]
     """
     labels, codes, neighbours = _search(Z, y, [n_neighbors], exclude_groups)
     return labels[vote(codes, neighbours)]
