@@ -11,9 +11,10 @@ echo, noise, now and then a codec, a compressor or a gate. Training hears none o
 but synthetic singers in it have others of the same kind.
 
 Rows are what `SingerNetClassifier` is told to do to a chunk in training (nothing, crops
-at any frame, channels: a smooth curve over the bands, masks; "augmented" is all three),
-and, where their names say so, with synthetic singers to be told apart, too, who double
-an epoch and bring channels of their own. --network takes its defaults, the network of
+at any frame, channels: a smooth curve over the bands, masks; "augmented" is all three;
+"singers": nothing, but in batches of several singers with four chunks each), and, where
+their names say so, with synthetic singers to be told apart, too, who double an epoch
+and bring channels of their own. --network takes its defaults, the network of
 the encoder that comes with the library (for as many epochs), or that encoder itself to
 begin with. Figures are means of both directions over seeds, in brackets Student's
 interval of 95 % over seeds; chunks, then recordings. Fits are kept in --output: a run
@@ -46,10 +47,12 @@ AUGMENTED = {
     "crops-masks": ("crops", "masks"),
     "augmented": ("crops", "channels", "masks"),
 }
+TRAININGS = {name: dict(augment=augment) for name, augment in AUGMENTED.items()}
+TRAININGS["singers"] = dict(augment=(), chunks_per_singer=4)
 ROWS = {
-    name + suffix: dict(augment=augment, synthetic_singers=synthetic_singers)
+    name + suffix: training | dict(synthetic_singers=synthetic_singers)
     for suffix, synthetic_singers in (("", 0), ("-synthetic", "auto"))
-    for name, augment in AUGMENTED.items()
+    for name, training in TRAININGS.items()
 }
 NETWORKS = {
     "defaults": SingerNetClassifier,

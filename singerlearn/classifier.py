@@ -1,16 +1,21 @@
 """Who is singing: a network over Mel chunks as a scikit-learn classifier."""
 
 import warnings
+from functools import partial
+from numbers import Integral
 
 import numpy as np
 from scipy.special import softmax
 from sklearn.base import TransformerMixin
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_sample_weight
 from torch import nn
 
+from singerlearn.batches import ChunkBatches
 from singerlearn.chunks import ChunkClassifierMixin, mean_of_each
 from singerlearn.features import as_chunks
 from singerlearn.labels import encode_given, encode_singers
+from singerlearn.partners import SingerBatches
 from singerlearn.pretrained import TransferMixin
 from singerlearn.training import PAPER, NetOverChunks
 
@@ -72,6 +77,10 @@ class SingerNetClassifier(
         Passes over the chunks, at most.
     batch_size : int, default=16
         Chunks in a step.
+    chunks_per_singer : int or None, default=None
+        If given, batches are of several singers with so many chunks each ("P × K"), of
+        different recordings as far as there are. Then all singers come equally often,
+        however many recordings they have. None draws recording by recording.
     chunks_per_recording : int or None, default=8
         Chunks drawn from each recording in an epoch, at most, so that a long recording
         takes no longer than a short one. None draws all, as the paper does.
@@ -174,6 +183,11 @@ class SingerNetClassifier(
     (4, 2)
     """
 
+    _parameter_constraints = {
+        **NetOverChunks._parameter_constraints,
+        "chunks_per_singer": [Interval(Integral, 2, None, closed="left"), None],
+    }
+
     def __init__(
         self,
         *,
@@ -193,6 +207,7 @@ class SingerNetClassifier(
         weight_decay=1e-6,
         max_epochs=30,
         batch_size=16,
+        chunks_per_singer=None,
         chunks_per_recording=8,
         augment="auto",
         stretches=(),
@@ -228,6 +243,7 @@ class SingerNetClassifier(
         self.weight_decay = weight_decay
         self.max_epochs = max_epochs
         self.batch_size = batch_size
+        self.chunks_per_singer = chunks_per_singer
         self.chunks_per_recording = chunks_per_recording
         self.augment = augment
         self.stretches = stretches
@@ -286,7 +302,8 @@ class SingerNetClassifier(
             the split for early stopping. Not used without early stopping.
         sample_weight : array-like of shape (n_recordings,), default=None
             How often a recording is drawn in an epoch, on average (None: once). A
-            weight of 2 is the same as having the recording twice in X.
+            weight of 2 is the same as having the recording twice in X. Not for batches
+            of `chunks_per_singer`.
 
         Returns
         -------
@@ -297,12 +314,19 @@ class SingerNetClassifier(
         ------
         ValueError
             If a recording cannot be used (it is named), if lengths disagree, if there
-            is one singer only, or if the batch does not fit into the GPU's memory.
+            is one singer only, if weights come with `chunks_per_singer`, or if the
+            batch does not fit into the GPU's memory.
         """
         X = self._begin_fit(X)
         names, codes = encode_singers(y, len(X))
         groups = encode_given(groups, "groups", len(X))
         weights = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+        if sample_weight is not None and self.chunks_per_singer is not None:
+            raise ValueError(
+                "sample_weight says how often recordings are drawn, but with "
+                f"chunks_per_singer={self.chunks_per_singer} all singers are drawn "
+                "equally often: give one of the two"
+            )
         if sample_weight is not None and len(np.unique(codes[weights > 0])) < 2:
             raise ValueError(
                 "sample_weight leaves recordings of fewer than two singers: give those "
@@ -315,6 +339,7 @@ class SingerNetClassifier(
             criterion=lambda _: nn.CrossEntropyLoss,
             weights=weights,
             groups=groups,
+            batches=(self._batches, ChunkBatches),
         )
         self.classes_ = names
         if interruption:
@@ -376,3 +401,15 @@ class SingerNetClassifier(
     def _n_features_out(self):
         """Width of what `transform` returns, from which it has its feature names."""
         return self.net_.module_.output.in_features
+
+    @property
+    def _batch_unit(self):
+        """Chunks that must meet: any one, or those of two singers."""
+        return 2 * self.chunks_per_singer if self.chunks_per_singer else 1
+
+    @property
+    def _batches(self):
+        """How chunks meet in a batch to train on."""
+        if self.chunks_per_singer is None:
+            return ChunkBatches
+        return partial(SingerBatches, chunks_per_singer=self.chunks_per_singer)

@@ -336,7 +336,7 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
             groups=groups,
             songs=songs if compares else None,
             validation=validation_singers,
-            batches=self._batches(among_chunks),
+            batches=2 * (self._batches(among_chunks),),
         )
         if interruption:
             warnings.warn(interruption, stacklevel=2)
@@ -434,15 +434,9 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
         return tags
 
     def _begin_fit(self, X):
-        """List the recordings, having judged how they will meet, too."""
+        """List the recordings, having judged the loss, too."""
         X = super()._begin_fit(X)
         self._criterion(1)
-        if self.batch_size < self._batch_unit:
-            raise ValueError(
-                f"batch_size={self.batch_size} does not hold two singers with "
-                f"chunks_per_singer={self.chunks_per_singer}: make it "
-                f"{self._batch_unit} or more"
-            )
         return X
 
     @property

@@ -1,7 +1,7 @@
 """Batches of chunks that are there for each other's sake: pairs, and several singers.
 
-The losses in `singerlearn.nn.losses` compare the chunks of a batch with each other;
-which ones meet is decided here.
+The losses in `singerlearn.nn.losses` compare the chunks of a batch with each other, and
+a classifier may want all singers equally often; which chunks meet is decided here.
 """
 
 from itertools import cycle

@@ -94,8 +94,6 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
     # Whether `fit` takes over the output layer of a pretrained network, too.
     _keeps_output = False
 
-    _batch_unit = 1  # chunks; a batch holds one unit at least
-
     # Names and numbers that the network is built of are judged by `check_body`.
     _parameter_constraints = {
         "chunker": [HasMethods("transform"), None],
@@ -159,6 +157,12 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
     def _begin_fit(self, X):
         """List the recordings, having judged what can be before they are loaded."""
         self._validate_params()
+        if self.batch_size < self._batch_unit:
+            raise ValueError(
+                f"batch_size={self.batch_size} does not hold two singers with "
+                f"chunks_per_singer={self.chunks_per_singer}: make it "
+                f"{self._batch_unit} or more"
+            )
         check_device(self.device)
         if self.pretrained is not None:
             read_card(self.pretrained)
@@ -178,7 +182,7 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
         groups=None,
         songs=None,
         validation=None,
-        batches=ChunkBatches,
+        batches=(ChunkBatches, ChunkBatches),
     ):
         """Train ``net_`` on the chunks of recordings.
 
@@ -202,8 +206,8 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
             Integer song of each recording; the inner split leaves two of each singer.
         validation : ndarray of shape (n_validation_recordings,), default=None
             Indices of recordings to validate on, instead of an inner split.
-        batches : callable that returns a ChunkBatches
-            How chunks meet in a batch.
+        batches : pair of callables that return a ChunkBatches
+            How chunks meet in a batch, to train and to validate.
 
         Returns
         -------
@@ -355,7 +359,14 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
         self._kept_parameters = copy.deepcopy(parameters)
 
     def _build_net(
-        self, n_outputs, criterion, device, seed, *, batches=ChunkBatches, augment=()
+        self,
+        n_outputs,
+        criterion,
+        device,
+        seed,
+        *,
+        batches=(ChunkBatches, ChunkBatches),
+        augment=(),
     ):
         """Return the skorch net, its weights drawn, before training."""
         callbacks = [FiniteLoss(), *(copy.deepcopy(self.callbacks) or [])]
@@ -391,12 +402,12 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
             lr=self.lr,
             max_epochs=self.max_epochs,
             batch_size=self.batch_size,
-            iterator_train=batches,
+            iterator_train=batches[0],
             iterator_train__seed=seed,
             iterator_train__augment=augment,
             iterator_train__n_jobs=count_processes(self.n_jobs, device),
             iterator_train__chunks_per_recording=self.chunks_per_recording,
-            iterator_valid=batches,
+            iterator_valid=batches[1],
             callbacks=callbacks,
             callbacks__print_log=None,
             device=device,

@@ -139,13 +139,62 @@ def test_share_and_processes_are_those_asked_for(chunked, singers, tiny, monkeyp
     assert ((targets < 4).sum(), (targets >= 4).sum(), jobs) == (12, 4, [3])
 
 
-def test_a_batch_has_the_chunks_per_singer_asked_for(chunked, singers, tiny):
+@pytest.mark.parametrize("estimator", [SingerNetClassifier, SingerEmbedder])
+def test_a_batch_has_the_chunks_per_singer_asked_for(estimator, chunked, singers, tiny):
     heard = Heard()
     options = tiny | dict(max_epochs=1, filters=(4, 8), batch_size=8)
     options |= dict(chunks_per_singer=2, callbacks=[heard])
-    SingerEmbedder(4, **options).fit(chunked, singers.singers)
+    estimator(**options).fit(chunked, singers.singers)
     for targets in heard.targets:
         assert set(np.unique(targets, return_counts=True)[1]) == {2}
+
+
+def test_singers_of_few_recordings_come_as_often_in_batches_of_singers(
+    chunked, singers, tiny
+):
+    names = np.array(singers.singers)
+    lonely = np.flatnonzero(names == names[0])[1:]  # one recording is left of this one
+    some = np.delete(np.arange(len(names)), lonely)
+    options = tiny | dict(max_epochs=4, filters=(4, 8), batch_size=8)
+    times = []
+    for chunks_per_singer in (None, 2):
+        heard = Heard()
+        options |= dict(chunks_per_singer=chunks_per_singer, callbacks=[heard])
+        net = SingerNetClassifier(**options)
+        net.fit([chunked[i] for i in some], names[some])
+        counts = np.bincount(np.concatenate(heard.targets))
+        times.append(counts.max() / counts.min())
+        assert net.predict(chunked[:1]).shape == (1,)
+    assert times[0] >= 2
+    assert times[1] < 1.5
+
+
+def test_early_stopping_hears_every_chunk_once_in_batches_of_singers(
+    chunked, singers, tiny
+):
+    options = tiny | dict(max_epochs=1, filters=(4, 8), early_stopping=True)
+    net = SingerNetClassifier(**options, chunks_per_singer=2)
+    net.fit(chunked, singers.singers)
+    heard = sum(net.history_[0, "batches", :, "valid_batch_size"])
+    assert heard == sum(len(chunked[i]) for i in net.validation_indices_)
+
+
+@pytest.mark.parametrize(
+    ("options", "weights", "message"),
+    [
+        ({"chunks_per_singer": 1}, None, "'chunks_per_singer' parameter"),
+        ({"chunks_per_singer": 5, "batch_size": 9}, None, "make it 10 or more"),
+        ({"chunks_per_singer": 2}, "ones", "sample_weight .* give one of the two"),
+    ],
+)
+def test_batches_of_singers_that_cannot_be_are_refused(
+    chunked, singers, tiny, options, weights, message
+):
+    weights = None if weights is None else np.ones(len(chunked))
+    with pytest.raises(ValueError, match=message):
+        SingerNetClassifier(**tiny | options).fit(
+            chunked, singers.singers, sample_weight=weights
+        )
 
 
 def test_the_papers_regime_has_the_singers_it_is_given():

@@ -229,7 +229,7 @@ def test_ctrl_c_keeps_the_best_with_early_stopping(voices, small, kind):
 def test_what_it_shares_with_the_classifier_has_the_same_defaults():
     classifier = SingerNetClassifier().get_params()
     # A step of the embedder's is several singers, and it has to know new ones.
-    for its_own in ("batch_size", "stretches", "augment"):
+    for its_own in ("batch_size", "stretches", "augment", "chunks_per_singer"):
         del classifier[its_own]
     assert classifier.items() <= SingerEmbedder().get_params().items()
 
