@@ -350,6 +350,16 @@ class ChunkBatches:
         return in_runs(order, self.batch_size)
 
 
+def check_drawn(weights):
+    """Refuse weights by which an epoch would not have a single recording."""
+    if weights.sum() < 1 - 1e-9:  # but for a rounding
+        raise ValueError(
+            "sample_weight is how often a recording is drawn in an epoch; the sum "
+            f"over those to train on is {weights.sum():g}, under one recording: scale "
+            "them up"
+        )
+
+
 def take(labels, indices):
     """Return ``labels[indices]``, without indices that would be copied to a GPU."""
     return torch.stack([labels[i] for i in indices.tolist()])

@@ -132,6 +132,28 @@ def check_alike(chunks):
             )
 
 
+def check_front_end(chunks, learned):
+    """Refuse chunks made in another way than those that a network learned from.
+
+    Parameters
+    ----------
+    chunks : Chunks
+    learned : dict
+        The front end, and "bands" and "chunk_frames".
+    """
+    given = {"bands": chunks.shape[1], "chunk_frames": chunks.shape[2]}
+    given |= chunks.front_end or {}
+    differ = [k for k in learned | given if learned.get(k) != given.get(k)]
+    if differ:
+        raise ValueError(
+            "the chunks differ from those this network was fitted on: "
+            + ", ".join(
+                f"{k} is {given.get(k)} but was {learned.get(k)}" for k in differ
+            )
+            + "; chunk both with the same chunker (give it as chunker=...)"
+        )
+
+
 def mean_of_each(rows):
     """Return what is known of each recording: the mean over its chunks.
 

@@ -1,7 +1,6 @@
 """Who is singing: a network over Mel chunks as a scikit-learn classifier."""
 
 import warnings
-from functools import partial
 from numbers import Integral
 
 import numpy as np
@@ -15,14 +14,12 @@ from singerlearn.batches import ChunkBatches
 from singerlearn.chunks import ChunkClassifierMixin, mean_of_each
 from singerlearn.features import as_chunks
 from singerlearn.labels import encode_given, encode_singers
-from singerlearn.partners import SingerBatches
-from singerlearn.pretrained import TransferMixin
-from singerlearn.training import PAPER, NetOverChunks
+from singerlearn.paper import PAPER
+from singerlearn.partners import batches_where
+from singerlearn.training import NetOverChunks
 
 
-class SingerNetClassifier(
-    TransferMixin, TransformerMixin, ChunkClassifierMixin, NetOverChunks
-):
+class SingerNetClassifier(TransformerMixin, ChunkClassifierMixin, NetOverChunks):
     """Names the singer of a recording with the paper's convolutional networks.
 
     The network sees chunks of about six seconds; a recording's probabilities are the
@@ -339,7 +336,10 @@ class SingerNetClassifier(
             criterion=lambda _: nn.CrossEntropyLoss,
             weights=weights,
             groups=groups,
-            batches=(self._batches, ChunkBatches),
+            batches=(
+                batches_where(self._meet, chunks_per_singer=self.chunks_per_singer),
+                ChunkBatches,
+            ),
         )
         self.classes_ = names
         if interruption:
@@ -403,13 +403,6 @@ class SingerNetClassifier(
         return self.net_.module_.output.in_features
 
     @property
-    def _batch_unit(self):
-        """Chunks that must meet: any one, or those of two singers."""
-        return 2 * self.chunks_per_singer if self.chunks_per_singer else 1
-
-    @property
-    def _batches(self):
-        """How chunks meet in a batch to train on."""
-        if self.chunks_per_singer is None:
-            return ChunkBatches
-        return partial(SingerBatches, chunks_per_singer=self.chunks_per_singer)
+    def _meet(self):
+        """What chunks meet in a batch."""
+        return None if self.chunks_per_singer is None else "singers"

@@ -1,8 +1,6 @@
 """A space of voices: a network over Mel chunks as a scikit-learn transformer."""
 
 import warnings
-from collections.abc import Iterable
-from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
@@ -13,19 +11,15 @@ from sklearn.preprocessing import normalize
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight
 
-from singerlearn.batches import ChunkBatches
 from singerlearn.chunks import mean_of_each
 from singerlearn.features import as_chunks
+from singerlearn.inner_split import find_validation
 from singerlearn.labels import encode_given, encode_singers
 from singerlearn.nn.losses import criterion, what_meets
-from singerlearn.partners import (
-    PairBatches,
-    SingerBatches,
-    check_partners,
-    listed,
-)
+from singerlearn.paper import PAPER
+from singerlearn.partners import batches_where, check_partners
 from singerlearn.pretrained import PretrainedMixin
-from singerlearn.training import PAPER, NetOverChunks
+from singerlearn.training import NetOverChunks
 
 
 class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
@@ -316,17 +310,26 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
         groups = encode_given(groups, "groups", len(X))
         songs = encode_given(songs, "songs", len(X))
         if validation_singers is not None:
-            validation_singers = self._recordings_of(validation_singers, names, codes)
-        compares = what_meets(self.loss)
+            if self._meet is None:
+                raise ValueError(
+                    f"loss={self.loss!r} can only judge singers that it is trained on; "
+                    "take another loss, or no validation_singers"
+                )
+            validation_singers = find_validation(validation_singers, names, codes)
         among_chunks = songs is None and self.partners_from == "chunks"
-        if compares and not among_chunks:
+        if self._meet and not among_chunks:
             check_partners(names, codes, songs)
         chunks = as_chunks(X, self.chunker)
-        if compares and among_chunks:
+        if self._meet and among_chunks:
             of_chunks = np.repeat(codes, [len(c) for c in chunks])
             check_partners(names, of_chunks, unit="chunk")
-        if compares and songs is None:
+        if self._meet and songs is None:
             songs = np.arange(len(chunks))
+        batches = batches_where(
+            self._meet,
+            chunks_per_singer=self.chunks_per_singer,
+            same_recording=among_chunks,
+        )
         interruption = self._fit_net(
             chunks,
             codes,
@@ -334,9 +337,9 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
             criterion=self._criterion,
             n_outputs=self.n_components,
             groups=groups,
-            songs=songs if compares else None,
+            songs=songs if self._meet else None,
             validation=validation_singers,
-            batches=2 * (self._batches(among_chunks),),
+            batches=2 * (batches,),
         )
         if interruption:
             warnings.warn(interruption, stacklevel=2)
@@ -440,10 +443,9 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
         return X
 
     @property
-    def _batch_unit(self):
-        """Chunks that must meet: a pair, or those of two singers."""
-        units = {None: 1, "pairs": 2, "singers": 2 * self.chunks_per_singer}
-        return units[what_meets(self.loss)]
+    def _meet(self):
+        """What chunks meet in a batch."""
+        return what_meets(self.loss)
 
     def _criterion(self, n_singers):
         """Return the loss over so many singers, to be made with the net."""
@@ -465,38 +467,3 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
         }
         made = clone(self).set_params(**then)._criterion(1)
         self._restore_net(card, self.n_components, made)
-
-    def _recordings_of(self, validation_singers, names, codes):
-        """Return the indices of the validation singers' recordings."""
-        if what_meets(self.loss) is None:
-            raise ValueError(
-                f"loss={self.loss!r} can only judge singers that it is trained on; "
-                "take another loss, or no validation_singers"
-            )
-        several = isinstance(validation_singers, Iterable)
-        one = isinstance(validation_singers, str) or not several
-        wanted = [validation_singers] if one else list(validation_singers)
-        known = names.tolist()
-        unknown = sorted((name for name in wanted if name not in known), key=str)
-        if unknown:
-            raise ValueError(f"validation_singers names {listed(unknown)}, not in y")
-        aside = np.array([name in wanted for name in known])
-        if min(aside.sum(), (~aside).sum()) < 2:
-            raise ValueError(
-                f"{aside.sum()} of {len(names)} singers are validation singers; two or "
-                "more are needed to validate on, and two or more to train on"
-            )
-        return np.flatnonzero(aside[codes])
-
-    def _batches(self, among_chunks):
-        """Return how chunks meet in a batch."""
-        compares = what_meets(self.loss)
-        if compares is None:
-            return ChunkBatches
-        if compares == "pairs":
-            return partial(PairBatches, same_recording=among_chunks)
-        return partial(
-            SingerBatches,
-            same_recording=among_chunks,
-            chunks_per_singer=self.chunks_per_singer,
-        )

@@ -67,3 +67,31 @@ def gather_crowd(synthetic_singers, front_end, chunk_frames, rng):
         )
     parameters = {k: v for k, v in front_end.items() if k != "spectrogram"}
     return replace(synthetic_singers, n_frames=chunk_frames, front_end=parameters)
+
+
+def add_identities(train, n_singers, stretches, crowd, share, most):
+    """Add singers to a data set to train on.
+
+    Parameters
+    ----------
+    train : ChunkDataset
+    n_singers : int
+        Singers in its targets.
+    stretches : sequence of float
+    crowd : SyntheticSingers or None
+    share, most
+        As for `ChunkDataset.joined`.
+
+    Returns
+    -------
+    train : ChunkDataset
+    n_identities : int
+        Singers in its targets: those recorded, stretched, synthetic, in this order.
+    """
+    if stretches:
+        train = train.stretched(stretches, n_singers)
+    n_identities = n_singers * (1 + len(stretches))
+    if crowd is not None:
+        train = train.joined(crowd, n_identities, share, most)
+        n_identities += crowd.n_singers
+    return train, n_identities

@@ -1,6 +1,10 @@
 """The split inside a fit: recordings that early stopping validates on."""
 
+from collections.abc import Iterable
+
 import numpy as np
+
+from singerlearn.labels import listed
 
 
 def draw_validation(singers, groups, rng, songs=None):
@@ -58,3 +62,37 @@ def draw_validation(singers, groups, rng, songs=None):
             "early_stopping=False"
         )
     return valid
+
+
+def find_validation(singers, names, codes):
+    """Return the indices of the recordings of singers to validate on.
+
+    Parameters
+    ----------
+    singers : label or iterable of labels
+    names : ndarray of shape (n_singers,)
+    codes : ndarray of shape (n_recordings,)
+        The singer of each recording, as an index into the names.
+
+    Returns
+    -------
+    ndarray of shape (n_validation_recordings,)
+
+    Raises
+    ------
+    ValueError
+        If one is unknown, or there are fewer than two on either side.
+    """
+    several = isinstance(singers, Iterable) and not isinstance(singers, str)
+    wanted = list(singers) if several else [singers]
+    known = names.tolist()
+    unknown = sorted((name for name in wanted if name not in known), key=str)
+    if unknown:
+        raise ValueError(f"validation_singers names {listed(unknown)}, not in y")
+    aside = np.array([name in wanted for name in known])
+    if min(aside.sum(), (~aside).sum()) < 2:
+        raise ValueError(
+            f"{aside.sum()} of {len(names)} singers are validation singers; two or "
+            "more are needed to validate on, and two or more to train on"
+        )
+    return np.flatnonzero(aside[codes])

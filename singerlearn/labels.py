@@ -136,3 +136,9 @@ def is_label(entry):
         return entry is not None and bool(entry == entry)  # NaN is not itself
     except TypeError:  # lists have no hash, NA is neither true nor false
         return False
+
+
+def listed(names, most=3):
+    """Name the first few, and say how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(repr, names[:most])) + more

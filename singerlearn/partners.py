@@ -4,12 +4,14 @@ The losses in `singerlearn.nn.losses` compare the chunks of a batch with each ot
 a classifier may want all singers equally often; which chunks meet is decided here.
 """
 
+from functools import partial
 from itertools import cycle
 from math import ceil
 
 import numpy as np
 
 from singerlearn.batches import ChunkBatches, in_runs
+from singerlearn.labels import listed
 
 
 class PartnerBatches(ChunkBatches):
@@ -159,6 +161,36 @@ class SingerBatches(PartnerBatches):
         return hand
 
 
+def batches_where(meet, *, chunks_per_singer, same_recording=False):
+    """Return what makes batches where such chunks meet.
+
+    Parameters
+    ----------
+    meet : {"pairs", "singers"} or None
+        Pairs, several chunks of each of several singers, or any.
+    chunks_per_singer, same_recording
+        As for `SingerBatches` and `PairBatches`.
+
+    Returns
+    -------
+    callable that returns a ChunkBatches
+    """
+    if meet is None:
+        return ChunkBatches
+    if meet == "pairs":
+        return partial(PairBatches, same_recording=same_recording)
+    return partial(
+        SingerBatches,
+        same_recording=same_recording,
+        chunks_per_singer=chunks_per_singer,
+    )
+
+
+def fewest_chunks(meet, chunks_per_singer):
+    """Return how many chunks a batch has at least, where such chunks meet."""
+    return {None: 1, "pairs": 2, "singers": 2 * (chunks_per_singer or 0)}[meet]
+
+
 def run_of_each(codes):
     """Return where the run of equal codes around each element begins and ends.
 
@@ -197,9 +229,3 @@ def check_partners(names, singers, songs=None, unit="recording"):
             f"{listed(names[lonely].tolist())}: give more, leave the singer out, or "
             "take loss='margin-softmax'"
         )
-
-
-def listed(names, most=3):
-    """Name the first few, and say how many more there are."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(map(repr, names[:most])) + more

@@ -1,9 +1,10 @@
-"""The skorch net that trains: its losses once an epoch, its rate from step to step."""
+"""The skorch net: losses read once per epoch, a rate for each step, interruptions."""
 
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import LRScheduler
+from skorch.callbacks import EarlyStopping, LRScheduler
 from skorch.dataset import get_len
+from skorch.helper import predefined_split
 from torch.optim.lr_scheduler import OneCycleLR
 
 
@@ -72,3 +73,32 @@ def count_steps(net, X, n_epochs):
     n_drawn = min(n_epochs, 50)
     n_steps = sum(sum(1 for _ in batches.draw()) for _ in range(n_drawn))
     return round(n_steps * n_epochs / n_drawn)
+
+
+def run(net, train, valid):
+    """Train a net, and keep what it has learnt if it is stopped from the keyboard.
+
+    Returns
+    -------
+    interruption : str or None
+        In words, if it was.
+    """
+    net.train_split = None if valid is None else predefined_split(valid)
+    net.partial_fit(train)
+    net.train_split = None  # or the fitted net would carry its validation set along
+    within_an_epoch = not net.history or "train_loss" not in net.history[-1]
+    if within_an_epoch:
+        del net.history[-1:]
+        if not net.history:
+            raise KeyboardInterrupt("stopped before the first epoch was done")
+    # Early stopping ends a training as the keyboard does, but between two epochs.
+    by_itself = any(
+        getattr(callback, "has_stopped_", True)  # of skorch's own nobody can tell
+        for _, callback in net.callbacks_
+        if isinstance(callback, EarlyStopping)
+    )
+    if within_an_epoch or (len(net.history) < net.max_epochs and not by_itself):
+        return (
+            f"training was interrupted after {len(net.history)} of {net.max_epochs} "
+            "epochs; what it has learnt is kept, with early stopping the best so far"
+        )

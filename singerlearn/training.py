@@ -15,13 +15,12 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
-from skorch.callbacks import Callback, EarlyStopping
-from skorch.helper import predefined_split
+from skorch.callbacks import Callback
 
 from singerlearn.augmentation import choose_augmentations
-from singerlearn.batches import ChunkBatches, ChunkDataset
+from singerlearn.batches import ChunkBatches, ChunkDataset, check_drawn
 from singerlearn.callbacks import EarlyStoppingTest, FiniteLoss, ProgressBar, diverged
-from singerlearn.chunks import check_alike
+from singerlearn.chunks import check_alike, check_front_end
 from singerlearn.device import (
     Undrawn,
     check_device,
@@ -31,40 +30,16 @@ from singerlearn.device import (
     undisturbed,
 )
 from singerlearn.features import as_chunks, as_recordings
-from singerlearn.identities import check_stretches, gather_crowd
+from singerlearn.identities import add_identities, check_stretches, gather_crowd
 from singerlearn.inference import read_chunks, read_densely
 from singerlearn.inner_split import draw_validation
 from singerlearn.memory import advise_batch, kept_memory, naming_what_does_not_fit
 from singerlearn.nn import SingerNet
 from singerlearn.nn.body import check_body
-from singerlearn.pretrained import load_weights, read_card
-from singerlearn.skorch_net import NetReadOnceAnEpoch, OneCycle
+from singerlearn.partners import fewest_chunks
+from singerlearn.pretrained import TransferMixin, load_weights, read_card
+from singerlearn.skorch_net import NetReadOnceAnEpoch, OneCycle, run
 from singerlearn.synthesis import SyntheticSingers
-
-# The regime of section 3.3. It names no limit to the epochs: training ends by the test.
-PAPER = dict(
-    block="resnext",
-    cardinality=4,
-    downsampling="max-pool",
-    n_cepstra=None,
-    aggregation="attention",
-    head_norm=False,
-    dense=(1024, 1024, 1024),
-    dropout=0.1,
-    lr=1e-4,
-    lr_schedule=None,
-    weight_decay=1e-6,
-    max_epochs=100_000,
-    batch_size=32,
-    chunks_per_recording=None,
-    augment=False,
-    stretches=(),
-    synthetic_singers=0,
-    precision="float32",
-    early_stopping=True,
-    check_every=50,
-    min_improvement=0.005,
-)
 
 
 def all_or_nothing(fit):
@@ -83,12 +58,12 @@ def all_or_nothing(fit):
     return whole
 
 
-class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
+class NetOverChunks(TransferMixin, ClassNamePrefixFeaturesOutMixin, BaseEstimator):
     """What every estimator with a :class:`~singerlearn.nn.SingerNet` inside does alike.
 
-    A subclass names its hyper-parameters in its own ``__init__``, prepares targets
-    in its own ``fit`` and calls `_fit_net`; afterwards `_apply_net` runs the network
-    over the chunks of recordings.
+    A subclass names its hyper-parameters in its own ``__init__``, says by `_meet` what
+    chunks meet in a batch, prepares targets in its own ``fit`` and calls `_fit_net`;
+    afterwards `_apply_net` runs the network over the chunks of recordings.
     """
 
     # Whether `fit` takes over the output layer of a pretrained network, too.
@@ -217,7 +192,7 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
         check_alike(chunks)
         if self.pretrained is not None:
             self._take_front_end(read_card(self.pretrained))
-            self._check_front_end(chunks[0])
+            check_front_end(chunks[0], self._learned)
         weights = np.ones(len(chunks)) if weights is None else weights
         self.front_end_, self.hop_frames_ = chunks[0].front_end, chunks[0].hop_frames
         self.n_features_in_, self.chunk_frames_ = chunks[0].shape[1:]
@@ -246,13 +221,14 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
         train = whole.subset(np.setdiff1d(drawn, validation))
         check_drawn(train.weights)
         valid = whole.subset(meet, np.isin(meet, validation).astype(float))
-        if self.stretches:
-            train = train.stretched(self.stretches, n_singers)
-        n_identities = n_singers * (1 + len(self.stretches))
-        if crowd is not None:
-            most = self.chunks_per_recording
-            train = train.joined(crowd, n_identities, self.synthetic_share, most)
-            n_identities += crowd.n_singers
+        train, n_identities = add_identities(
+            train,
+            n_singers,
+            self.stretches,
+            crowd,
+            self.synthetic_share,
+            self.chunks_per_recording,
+        )
         self.validation_indices_ = validation
         seed = rng.randint(2**31 - 1)
         with seeded_torch(seed, device), self._kept_memory(device):
@@ -266,8 +242,6 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
             )
             if self.pretrained is not None:
                 load_weights(net.module_, self.pretrained, output=self._keeps_output)
-            # On a CPU, convolutions run up to twice as fast over channels-last.
-            net.module_.to(memory_format=torch.channels_last)
             net.module_.compiled = self.compile
             with naming_what_does_not_fit(
                 partial(advise_batch, net, train, self._batch_unit)
@@ -335,6 +309,17 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
         tags.input_tags.string = True
         return tags
 
+    @property
+    def _batch_unit(self):
+        """Chunks that must meet in a batch, at least."""
+        return fewest_chunks(self._meet, self.chunks_per_singer)
+
+    @property
+    def _learned(self):
+        """How the chunks were made that the network learned from."""
+        shape = {"bands": self.n_features_in_, "chunk_frames": self.chunk_frames_}
+        return shape | (self.front_end_ or {})
+
     def _take_front_end(self, card):
         """Expect recordings as a pretrained network knows them."""
         self.front_end_, self.hop_frames_ = card["front_end"], card["hop_frames"]
@@ -348,7 +333,6 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
         with Undrawn():
             net = self._build_net(n_outputs, criterion, device, seed=0)
         load_weights(net.module_, self.pretrained)
-        net.module_.to(memory_format=torch.channels_last)
         self._take_net(net)
         self.validation_indices_ = np.array([], dtype=int)
 
@@ -415,6 +399,8 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
         ).initialize()
         for part in (net.module_, net.criterion_):
             part.float()  # whatever torch's default is here
+        # On a CPU, convolutions run up to twice as fast over channels-last.
+        net.module_.to(memory_format=torch.channels_last)
         return net
 
     @undisturbed()
@@ -436,7 +422,7 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
         self._validate_params()  # some may have been set since `fit`
         chunks = as_chunks(X, self.chunker)
         check_alike(chunks)
-        self._check_front_end(chunks[0])
+        check_front_end(chunks[0], self._learned)
         module = self.net_.module_.eval()
         # Where the model was trained need not be where it is used.
         device = next(module.parameters()).device
@@ -457,58 +443,3 @@ class NetOverChunks(ClassNamePrefixFeaturesOutMixin, BaseEstimator):
 
     def _kept_memory(self, device):
         return kept_memory(self.keep_memory and torch.device(device).type == "cpu")
-
-    def _check_front_end(self, chunks):
-        """Refuse chunks made in another way than those the network learned from."""
-        learned = {"bands": self.n_features_in_, "chunk_frames": self.chunk_frames_}
-        learned |= self.front_end_ or {}
-        given = {"bands": chunks.shape[1], "chunk_frames": chunks.shape[2]}
-        given |= chunks.front_end or {}
-        differ = [k for k in learned | given if learned.get(k) != given.get(k)]
-        if differ:
-            raise ValueError(
-                "the chunks differ from those this network was fitted on: "
-                + ", ".join(
-                    f"{k} is {given.get(k)} but was {learned.get(k)}" for k in differ
-                )
-                + "; chunk both with the same chunker (give it as chunker=...)"
-            )
-
-
-def check_drawn(weights):
-    """Refuse weights by which an epoch would not have a single recording."""
-    if weights.sum() < 1 - 1e-9:  # but for a rounding
-        raise ValueError(
-            "sample_weight is how often a recording is drawn in an epoch; the sum "
-            f"over those to train on is {weights.sum():g}, under one recording: scale "
-            "them up"
-        )
-
-
-def run(net, train, valid):
-    """Train a net, and keep what it has learnt if it is stopped from the keyboard.
-
-    Returns
-    -------
-    interruption : str or None
-        In words, if it was.
-    """
-    net.train_split = None if valid is None else predefined_split(valid)
-    net.partial_fit(train)
-    net.train_split = None  # or the fitted net would carry its validation set along
-    within_an_epoch = not net.history or "train_loss" not in net.history[-1]
-    if within_an_epoch:
-        del net.history[-1:]
-        if not net.history:
-            raise KeyboardInterrupt("stopped before the first epoch was done")
-    # Early stopping ends a training as the keyboard does, but between two epochs.
-    by_itself = any(
-        getattr(callback, "has_stopped_", True)  # of skorch's own nobody can tell
-        for _, callback in net.callbacks_
-        if isinstance(callback, EarlyStopping)
-    )
-    if within_an_epoch or (len(net.history) < net.max_epochs and not by_itself):
-        return (
-            f"training was interrupted after {len(net.history)} of {net.max_epochs} "
-            "epochs; what it has learnt is kept, with early stopping the best so far"
-        )

@@ -7,8 +7,8 @@ import torch
 
 from singerlearn import MelChunker, SingerEmbedder, SingerNetClassifier
 from singerlearn.nn import SingerNet
+from singerlearn.paper import PAPER
 from singerlearn.skorch_net import count_steps
-from singerlearn.training import PAPER
 
 
 class Backend(list):
