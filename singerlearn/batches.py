@@ -215,11 +215,11 @@ class ChunkDataset(Dataset):
         """
         recording, start = self.recording[indices], self.start[indices]
         spectrograms = [self.spectrograms[i] for i in recording]
-        if self.crowd is not None:
-            device = self.targets.device
-            spectrograms = [
-                as_tensor(next(sung), device) if s is None else s for s in spectrograms
-            ]
+        n_sung = sum(spectrogram is None for spectrogram in spectrograms)
+        if n_sung:  # brought to the device at once
+            songs = np.stack([next(sung) for _ in range(n_sung)])
+            songs = iter(as_tensor(songs, self.targets.device))
+            spectrograms = [next(songs) if s is None else s for s in spectrograms]
         if rng is not None:
             last = np.array([s.shape[1] for s in spectrograms]) - self.chunk_frames
             stray = self.stray[recording]

@@ -38,7 +38,8 @@ def check_precision(precision, device):
         return precision
     kind = torch.device(device).type
     if kind == "cuda":
-        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+        with torch.cuda.device(device):
+            fast = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
         able = getattr(torch.cpu, "get_capabilities", dict)()
         units = ("avx512_bf16", "amx_bf16", "bf16")  # the last of ARM's

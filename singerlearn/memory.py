@@ -74,22 +74,38 @@ def naming_what_does_not_fit(describe):
     """
     try:
         yield
-    except torch.OutOfMemoryError as error:
+    except RuntimeError as error:
+        if not is_full(error):
+            raise
         # The frames of what failed still hold all that filled the memory.
         traceback.clear_frames(error.__traceback__)
         raise ValueError(describe()) from error
 
 
-def advise_batch(net, train, unit=1):
+def is_full(error):
+    """Tell whether an error of torch says that memory is full.
+
+    It has a kind of its own for that, but raises others on Apple's GPUs, and where
+    cuBLAS finds no room, or cuDNN none for any way to compute a convolution.
+    """
+    says = ("out of memory", "ALLOC_FAILED", "unable to find an engine")
+    return isinstance(error, torch.OutOfMemoryError) or any(
+        text in str(error) for text in says
+    )
+
+
+def advise_batch(net, train, unit):
     """Say of a batch that does not fit which one would.
 
     Parameters
     ----------
     net : skorch.NeuralNet
     train : ChunkDataset
-    unit : int, default=1
+    unit : int
         Of whose multiples a batch is made: 2 where chunks meet in pairs.
     """
+    net.optimizer_.state.clear()
+    net.optimizer_.zero_grad(set_to_none=True)
     fits = largest_batch(net, train, unit)
     advice = f"batch_size={fits} does" if fits else f"nor does {unit}"
     return (
@@ -105,7 +121,9 @@ def largest_batch(net, train, unit):
         try:
             train_beside_moments(net, train.batch(np.zeros(size, dtype=int)))
             return size
-        except torch.OutOfMemoryError:
+        except RuntimeError as error:
+            if not is_full(error):
+                raise
             size //= 2
         finally:
             net.module_.zero_grad(set_to_none=True)

@@ -1,11 +1,16 @@
 """The skorch net: losses read once per epoch, a rate for each step, interruptions."""
 
+import warnings
+
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import EarlyStopping, LRScheduler
 from skorch.dataset import get_len
+from skorch.exceptions import DeviceWarning
 from skorch.helper import predefined_split
 from torch.optim.lr_scheduler import OneCycleLR
+
+from singerlearn.device import check_device
 
 
 class NetReadOnceAnEpoch(NeuralNet):
@@ -31,6 +36,19 @@ class NetReadOnceAnEpoch(NeuralNet):
         for recorded, loss in zip(steps, torch.stack(losses).tolist(), strict=True):
             recorded[f"{prefix}_loss"] = loss
         self.history.record(f"{prefix}_batch_count", len(steps))
+
+    def __setstate__(self, state):
+        """Come back on a CPU where the device is not, be it one of CUDA's or another.
+
+        skorch sees to that where there is no CUDA at all.
+        """
+        try:
+            check_device(state["device"])
+        except ValueError as error:
+            message = f"a network that was kept is on the CPU now: {error}"
+            warnings.warn(message, DeviceWarning, stacklevel=2)
+            state = state | {"device": "cpu"}
+        super().__setstate__(state)
 
 
 class OneCycle(LRScheduler):

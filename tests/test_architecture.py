@@ -27,7 +27,7 @@ ROOMS = {
     "paper": set(),
     "partners": {"batches", "labels"},
     "callbacks": set(),
-    "skorch_net": set(),
+    "skorch_net": {"device"},
     "device": set(),
     "memory": set(),
     "inference": {"batches", "chunks"},

@@ -61,6 +61,7 @@ def test_an_embedders_batches_keep_their_pairs_and_singers(recordings, monkeypat
 def test_what_the_failed_step_held_is_free_when_a_smaller_batch_is_tried(recordings):
     class Net:
         batch_size, device, module_ = 6, "cuda", torch.nn.Linear(1, 1)
+        optimizer_ = torch.optim.Adam(module_.parameters())
         held = 0
 
         def train_step_single(self, batch):
@@ -80,7 +81,7 @@ def test_what_the_failed_step_held_is_free_when_a_smaller_batch_is_tried(recordi
     net, train = Net(), ChunkDataset(recordings)
     with (
         pytest.raises(ValueError, match="batch_size=6 does not fit .* batch_size=3 do"),
-        naming_what_does_not_fit(partial(advise_batch, net, train)),
+        naming_what_does_not_fit(partial(advise_batch, net, train, 1)),
     ):
         net.train_step_single(train.batch(np.arange(6)))
 
@@ -100,6 +101,46 @@ def test_what_did_not_fit_is_let_go_before_the_error_is():
         fill()
     assert held[0]() is None
     assert isinstance(caught.value.__cause__, torch.OutOfMemoryError)
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        "MPS backend out of memory (MPS allocated: 8 GB)",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "GET was unable to find an engine to execute this computation",
+    ],
+)
+def test_memory_is_full_in_the_words_of_other_libraries_too(says):
+    with (
+        pytest.raises(ValueError, match="too much"),
+        naming_what_does_not_fit(lambda: "too much"),
+    ):
+        raise RuntimeError(says)
+
+
+def test_other_errors_of_torch_stay_what_they_are():
+    with (
+        pytest.raises(RuntimeError, match="sizes do not match"),
+        naming_what_does_not_fit(lambda: pytest.fail("memory is not full")),
+    ):
+        raise RuntimeError("sizes do not match")
+
+
+def test_what_the_optimizer_holds_already_is_not_counted_twice(recordings):
+    class Net:
+        batch_size, device, module_ = 4, "cuda", torch.nn.Linear(1, 1)
+        optimizer_ = torch.optim.Adam(module_.parameters())
+
+        def train_step_single(self, batch):
+            assert not self.optimizer_.state
+            assert all(weight.grad is None for weight in self.module_.parameters())
+
+    net = Net()
+    net.module_(torch.ones(1, 1)).sum().backward()
+    net.optimizer_.step()
+    assert net.optimizer_.state
+    assert "batch_size=2 does" in advise_batch(net, ChunkDataset(recordings), 1)
 
 
 def test_spectrograms_that_do_not_fit_are_counted(recordings, tiny, monkeypatch):

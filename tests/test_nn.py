@@ -413,3 +413,15 @@ def test_whatever_leaves_something_after_the_pools_works(
 def test_what_cannot_be_built_says_why(parameters, message):
     with pytest.raises(ValueError, match=message):
         small_net(**parameters)
+
+
+def test_envelopes_are_computed_in_float32_whatever_the_convolutions_are():
+    net = SingerNet(16, 64, 3, filters=(4, 8), n_cepstra=8, precision="bfloat16")
+    heard = []
+    net.convolutions[0].register_forward_pre_hook(
+        lambda _, inputs: heard.extend(inputs)
+    )
+    chunks = 60 * torch.rand(2, 16, 64)
+    net.frames(chunks)
+    assert heard[0].dtype == torch.float32
+    torch.testing.assert_close(heard[0][:, 0], net.smooth(chunks) / 60, rtol=0, atol=0)

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from skorch.exceptions import DeviceWarning
 
 from singerlearn import MelChunker, SingerEmbedder, SingerNetClassifier
 from singerlearn.nn import SingerNet
@@ -128,6 +129,16 @@ def test_a_compiled_network_trains_and_predicts_alike(recordings, tiny, backend)
 
 
 @torch.inference_mode()
+def test_the_last_of_many_networks_is_compiled_as_the_first_is(backend):
+    for n in range(1, 13):
+        net = SingerNet(16, 64, 3, filters=(4,) + n * (4,), block="vanilla").eval()
+        net.compiled = True
+        before = len(backend)
+        net.frames(60 * torch.rand(2, 16, 64))
+        assert len(backend) == before + 1
+
+
+@torch.inference_mode()
 def test_what_chunks_do_not_share_is_compiled(backend):
     torch.manual_seed(0)
     net = SingerNet(16, 256, 3, filters=(4, 8, 16)).eval()
@@ -139,6 +150,20 @@ def test_what_chunks_do_not_share_is_compiled(backend):
     (graph,) = backend  # of the last block, with its shortcut
     convolutions = [n for n in graph.graph.nodes if "conv2d" in str(n.target)]
     assert len(convolutions) == 4
+
+
+@pytest.mark.parametrize("device", ["mps", "cuda:7"])
+def test_a_network_from_a_device_that_is_not_here_comes_to_the_cpu(
+    recordings, tiny, monkeypatch, device
+):
+    net = SingerNetClassifier(**tiny).fit(recordings, [0, 1, 0])
+    net.net_.device = device
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: device != "mps")
+    with pytest.warns(DeviceWarning, match=f"on the CPU now: .*{device}"):
+        again = pickle.loads(pickle.dumps(net))
+    np.testing.assert_array_equal(
+        again.predict_proba(recordings), net.predict_proba(recordings)
+    )
 
 
 def test_who_cannot_compile_is_told(recordings, tiny, backend):

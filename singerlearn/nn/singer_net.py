@@ -230,8 +230,9 @@ class SingerNet(nn.Module):
         frames : torch.Tensor of shape (batch, channels * bands, frames)
             Bands and frames as the pools leave them.
         """
-        with self._arithmetic(chunks.device):
-            h = self._run(self.convolutions, self._image(chunks))
+        image = self._image(chunks)  # in float32, whatever the convolutions compute in
+        with self._arithmetic(image.device):
+            h = self._run(self.convolutions, image)
         return self._laid_side_by_side(h)
 
     def frames_of_chunks(self, spectrogram, starts, chunk_frames):
@@ -373,10 +374,14 @@ def _compiled(function):
     compiled = torch.compile(function, dynamic=True)
 
     def run(h):
+        from torch._dynamo import config
         from torch._dynamo.exc import BackendCompilerFailed
 
         try:
-            return compiled(h)
+            # To torch all networks are one function, of which it compiles no more than
+            # eight kinds: further networks would run as they are, unnoticed.
+            with config.patch(cache_size_limit=256):
+                return compiled(h)
         except BackendCompilerFailed as error:
             reason = str(error.inner_exception).partition("\n")[0]
             raise ValueError(
