@@ -58,6 +58,13 @@ class ChunkDataset(Dataset):
         self.starts = [r.starts for r in recordings]
         self._count()
 
+    def _with(self, **recordings):
+        """Return a data set of other recordings, in the same memory."""
+        other = copy.copy(self)
+        vars(other).update(recordings)
+        other._count()
+        return other
+
     def _count(self):
         """Number the chunks through all recordings."""
         self.n_chunks = np.array([len(s) for s in self.starts], dtype=int)
@@ -76,20 +83,22 @@ class ChunkDataset(Dataset):
     def subset(self, indices, weights=None):
         """Return a data set of some of the recordings, in the same memory.
 
+        Synthetic singers join after that: see `joined`.
+
         Parameters
         ----------
         indices : ndarray of shape (n_recordings,)
         weights : ndarray of shape (n_recordings,), default=None
             Their weights; None keeps those that they have.
         """
-        part = copy.copy(self)
-        part.spectrograms = [self.spectrograms[i] for i in indices]
-        part.targets = self.targets[indices]
-        part.weights = self.weights[indices] if weights is None else weights
-        part.songs = self.songs[indices]
-        part.starts = [self.starts[i] for i in indices]
-        part._count()
-        return part
+        return self._with(
+            spectrograms=[self.spectrograms[i] for i in indices],
+            targets=self.targets[indices],
+            weights=self.weights[indices] if weights is None else weights,
+            songs=self.songs[indices],
+            starts=[self.starts[i] for i in indices],
+            stretches=None if self.stretches is None else self.stretches[indices],
+        )
 
     def stretched(self, factors, n_singers):
         """Return a data set where every singer is several, by the length of the tract.
@@ -108,17 +117,15 @@ class ChunkDataset(Dataset):
             In the same memory, for epochs of the same length.
         """
         k = 1 + len(factors)
-        several = copy.copy(self)
-        several.spectrograms = k * self.spectrograms
-        several.targets = torch.cat([self.targets + i * n_singers for i in range(k)])
-        several.weights = np.tile(self.weights / k, k)
-        several.songs = np.tile(self.songs, k)
-        several.starts = k * self.starts
-        several.stretches = torch.tensor(
-            [1, *factors], dtype=torch.float32, device=self.targets.device
-        ).repeat_interleave(len(self.targets))
-        several._count()
-        return several
+        factors = torch.tensor([1, *factors], device=self.targets.device)
+        return self._with(
+            spectrograms=k * self.spectrograms,
+            targets=torch.cat([self.targets + i * n_singers for i in range(k)]),
+            weights=np.tile(self.weights / k, k),
+            songs=np.tile(self.songs, k),
+            starts=k * self.starts,
+            stretches=factors.float().repeat_interleave(len(self.targets)),
+        )
 
     def joined(self, crowd, first_target, share, most=None):
         """Return a data set where synthetic singers sing along, endlessly.
@@ -142,18 +149,20 @@ class ChunkDataset(Dataset):
         n_songs = crowd.n_singers * crowd.n_songs
         singers = torch.arange(crowd.n_singers, device=self.targets.device)
         singers = first_target + singers.repeat_interleave(crowd.n_songs)
-        both = copy.copy(self)
-        both.crowd, both.first_synthetic = crowd, first_target
-        both.spectrograms = self.spectrograms + n_songs * [None]
-        both.targets = torch.cat([self.targets, singers])
         weight = n_own * share / (1 - share) / n_songs
-        both.weights = np.append(self.weights, np.full(n_songs, weight))
-        both.songs = np.append(self.songs, self.songs.max() + 1 + np.arange(n_songs))
-        both.starts = self.starts + n_songs * [np.zeros(1, dtype=int)]
-        if self.stretches is not None:
-            both.stretches = torch.cat([self.stretches, torch.ones_like(singers)])
-        both._count()
-        return both
+        stretches = self.stretches
+        if stretches is not None:
+            stretches = torch.cat([stretches, torch.ones_like(singers)])
+        return self._with(
+            crowd=crowd,
+            first_synthetic=first_target,
+            spectrograms=self.spectrograms + n_songs * [None],
+            targets=torch.cat([self.targets, singers]),
+            weights=np.append(self.weights, np.full(n_songs, weight)),
+            songs=np.append(self.songs, self.songs.max() + 1 + np.arange(n_songs)),
+            starts=self.starts + n_songs * [np.zeros(1, dtype=int)],
+            stretches=stretches,
+        )
 
     def sing(self, indices, rng, n_jobs=None):
         """Return the synthetic ones of some chunks, as `batch` will ask for them.

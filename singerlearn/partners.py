@@ -110,24 +110,21 @@ class SingerBatches(PartnerBatches):
         codes, first = np.unique(np.sort(singers), return_index=True)
         by_singer = anchors[np.argsort(singers, kind="stable")]
         queues = [cycle(own) for own in np.split(by_singer, first[1:])]
-        if len(queues) < 2:
+        if len(codes) < 2:
             raise ValueError(
-                "a loss over several singers cannot be validated on recordings of one: "
-                "give groups that leave more, or validation_singers"
+                "batches of several singers cannot be made from recordings of one: "
+                "give groups that leave more to validate on, or validation_singers"
             )
         n_own = np.sum(codes < self.dataset.first_synthetic)
-        wanted = len(queues) - n_own
-        if n_own and wanted:
+        n_guests = len(codes) - n_own  # synthetic singers in a round, on average
+        if n_own and n_guests:
             n_sung = np.sum(singers >= self.dataset.first_synthetic)
-            wanted = min(n_own * n_sung / (len(anchors) - n_sung), wanted)
-        in_round = max(n_own + wanted, 2)
+            n_guests = min(n_own * n_sung / (len(anchors) - n_sung), n_guests)
+        in_round = max(n_own + n_guests, 2)
         n_rounds = ceil(len(anchors) / (in_round * self.chunks_per_singer))
         waiting = np.array([], dtype=int)
         for i in range(n_rounds):
-            # Of two and a half, two or three as often.
-            n_guests = max(int(wanted + rng.uniform()), 2 - n_own) if wanted else 0
-            guests = n_own + rng.permutation(len(queues) - n_own)[:n_guests]
-            order = rng.permutation(np.append(np.arange(n_own), guests))
+            order = draw_round(n_own, len(codes), n_guests, rng)
             # Who still waits from the round before is not to meet himself in a batch.
             order = order[np.argsort(np.isin(order, waiting), kind="stable")]
             at_once = min(len(order), self.batch_size // self.chunks_per_singer)
@@ -148,8 +145,8 @@ class SingerBatches(PartnerBatches):
         # Round and round the singer's songs, the anchor's own comes last.
         visits = np.resize(np.append(others, song), self.chunks_per_singer - 1)
         hand = [[anchor]]
-        for song, times in zip(*np.unique(visits, return_counts=True), strict=True):
-            chunks = self.chunks[song]
+        for visited, times in zip(*np.unique(visits, return_counts=True), strict=True):
+            chunks = self.chunks[visited]
             hand.append(rng.permutation(chunks[chunks != anchor])[:times])
         hand = np.concatenate(hand)
         if len(hand) < self.chunks_per_singer:  # short songs could not give their part
@@ -159,6 +156,27 @@ class SingerBatches(PartnerBatches):
             rest = rng.permutation(np.setdiff1d(own, hand))
             hand = np.append(hand, rest[: self.chunks_per_singer - len(hand)])
         return hand
+
+
+def draw_round(n_own, n_singers, n_guests, rng):
+    """Draw the order of a round: all recorded singers, and some synthetic ones.
+
+    Parameters
+    ----------
+    n_own, n_singers : int
+        Recorded singers, who are counted first, and all.
+    n_guests : float
+        Synthetic ones, on average: of two and a half, two or three as often.
+    rng : RandomState
+
+    Returns
+    -------
+    ndarray of shape (n_in_round,)
+        Two or more.
+    """
+    drawn = max(int(n_guests + rng.uniform()), 2 - n_own) if n_guests else 0
+    guests = n_own + rng.permutation(n_singers - n_own)[:drawn]
+    return rng.permutation(np.append(np.arange(n_own), guests))
 
 
 def batches_where(meet, *, chunks_per_singer, same_recording=False):

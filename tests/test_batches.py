@@ -151,6 +151,15 @@ def test_what_weighs_nothing_is_in_no_batch(recordings):
     assert torch.cat([t for _, t in batches]).tolist() == [0, 0, 0, 2, 2]
 
 
+def test_a_part_of_stretched_recordings_is_stretched_as_they_are(recordings):
+    several = ChunkDataset(recordings, [0, 1, 0]).stretched((1.2,), n_singers=2)
+    part = several.subset(np.array([1, 4]))
+    assert part.stretches.tolist() == several.stretches[[1, 4]].tolist()
+    first = several.n_chunks[:4].sum()
+    expected, _ = several.batch([first])
+    np.testing.assert_array_equal(part.batch([part.n_chunks[0]])[0], expected)
+
+
 def test_stretched_singers_are_singers_of_their_own(recordings, rng):
     whole = ChunkDataset(recordings, [0, 1, 0], [1, 1, 2], songs=[4, 5, 4])
     factors = (0.9, 1.2)

@@ -44,7 +44,7 @@ ONE_OF_C = list("aaaabbbb") + ["c"]
         (
             list("aaaabbbbb"),
             {"early_stopping": True, "loss": "triplet", "groups": [0] * 8 + [1]},
-            "cannot be validated on recordings of one",
+            "cannot be made from recordings of one",
         ),
         (
             list("aaaabbbbb"),
