@@ -29,12 +29,12 @@ class SingerNetClassifier(TransformerMixin, ChunkClassifierMixin, NetOverChunks)
     Parameters
     ----------
     chunker : transformer, default=None
-        Turns raw recordings into chunks, of values from 0 to about 60 dB; None stands
-        for ``MelChunker()``, whose parameters a search reaches if it is given. Not used
-        on recordings that come chunked.
+        Turns raw recordings into chunks with values from 0 to about 60 dB. None means
+        ``MelChunker()``; pass one explicitly to search over its parameters. Not used on
+        recordings that are chunked already.
     pretrained : str, Path or None, default=None
-        The network whose weights, but for the output layer, `fit` starts from, as for
-        :meth:`from_pretrained`; None starts from weights drawn at random.
+        The network from whose weights, except those of the output layer, `fit` starts,
+        as for :meth:`from_pretrained`; None starts from weights drawn at random.
     block : {"resnext", "resnet", "vanilla"}, default="resnext"
         Convolutional block (paper, Figure 2).
     cardinality : int, default=4
@@ -45,23 +45,23 @@ class SingerNetClassifier(TransformerMixin, ChunkClassifierMixin, NetOverChunks)
     downsampling : {"max-pool", "stride"} or tuple of them, default="max-pool"
         How bands and frames are halved after the first layer and after each run of
         equal filters: by pools as in the paper, or by a stride of the convolution
-        before. A tuple has one name for each: ("stride", "max-pool", "max-pool") spares
+        before. A tuple has one name for each: ("stride", "max-pool", "max-pool") saves
         most of the first layer's work.
     n_cepstra : int or None, default=None
-        If given, what the network hears of a frame is its envelope: the spectrum made
-        smooth over the bands, by so many cepstral coefficients. The throat's resonances
-        stay, the harmonics of the melody go. 40, of 96 bands, do well on new voices.
+        If given, the network hears the envelope of each frame: its spectrum smoothed
+        over the bands by so many cepstral coefficients. The throat's resonances stay,
+        the harmonics of the melody go. 40, for 96 bands, do well on new voices.
     aggregation : str, default="attention"
         How the frames of a chunk become one vector: "attention", "average", "max" or
         "none" (paper, section 2.2); "statistics", their mean and standard deviation, or
         "attentive-statistics", the same weighted by attention; "self-attention", for
         which their order counts.
     head_norm : bool, default=False
-        Whether a batch norm follows the aggregation. With it and no dense layers the
-        head is light: means and deviations brought to one size, and one linear layer.
+        Whether a batch norm follows the aggregation. With it and without dense layers
+        the head is light: standardised features and one linear layer.
     dense : tuple of int, default=()
         Units of the dense layers after the aggregation. The paper has (1024, 1024,
-        1024), which learn few singers by heart.
+        1024), which overfit when there are few singers.
     dropout : float, default=0.1
         Share of units dropped after each dense layer.
     lr : float, default=1e-3
@@ -75,43 +75,45 @@ class SingerNetClassifier(TransformerMixin, ChunkClassifierMixin, NetOverChunks)
     batch_size : int, default=16
         Chunks in a step.
     chunks_per_singer : int or None, default=None
-        If given, batches are of several singers with so many chunks each ("P × K"), of
-        different recordings as far as there are. Then all singers come equally often,
-        however many recordings they have. None draws recording by recording.
+        If given, batches are of several singers with so many chunks each ("P × K"),
+        from different recordings as far as there are any. All singers then come equally
+        often, however many recordings they have. None draws each recording as often.
     chunks_per_recording : int or None, default=8
-        Chunks drawn from each recording in an epoch, at most, so that a long recording
+        Chunks drawn from each recording per epoch, at most, so that a long recording
         takes no longer than a short one. None draws all, as the paper does.
     augment : "auto", bool or tuple of {"crops", "channels", "masks"}, default="auto"
-        What is done to chunks to train on, anew in each epoch: they are cut at random
-        frames, heard through random channels (a level, and a curve of a few dB over the
-        bands), and masked: up to an eighth of the bands silenced twice, and a sixth of
-        the frames. True stands for all, False for none, as in the paper; "auto" for
-        none among synthetic singers, whose channels differ anyway, else for all.
+        What is done to training chunks, differently in each epoch: they are cut at
+        random frames, heard through random channels (a level, and a curve of a few dB
+        over the bands), and masked: up to an eighth of the bands silenced twice, and a
+        sixth of the frames. True means all of these, False none, as in the paper;
+        "auto" means none among synthetic singers, whose channels differ anyway, else
+        all.
     stretches : tuple of float, default=()
-        Factors on the Mel axis, such as (0.86, 0.93, 1.07, 1.15), each of which makes
-        of every singer another one to be told apart in training: of another vocal
-        tract. An epoch stays as long.
+        Factors on the Mel axis, such as (0.86, 0.93, 1.07, 1.15). Each turns every
+        singer into one more, with another vocal tract, to be told apart in training.
+        The length of an epoch does not change.
     synthetic_singers : int, "auto" or SyntheticSingers, default="auto"
-        How many singers who never lived are to be told apart in training, too; or
-        who. They sing while the network trains, another take each time. "auto" stands
-        for 1600 where recordings are heard as by :class:`MelChunker`, else for none. A
-        chunk takes them some 13 ms of a core (see `n_jobs`).
+        Number of synthetic singers to be told apart in training as well, or the singers
+        themselves. They sing while the network trains, a new take each time. "auto" is
+        1600 if the chunks were made as :class:`MelChunker` makes them, else none. Each
+        chunk costs some 13 ms of a core (see `n_jobs`).
     synthetic_share : float in (0, 1), default=0.5
-        Share of the chunks in training that they sing; an epoch is so much longer.
+        Share of the training chunks that synthetic singers sing. They come on top of
+        the recordings' own chunks, so that an epoch is longer.
     early_stopping : bool, default=False
         Whether to set validation recordings aside, to stop when their loss no longer
-        improves, and to restore the weights of the last improvement. They are drawn by
-        recording, before chunks exist: one at random of each singer who has at least
-        two.
+        improves, and to restore the weights of the last improvement. They are drawn
+        before chunks exist: one at random from each singer who has at least two.
     check_every : int, default=1
         Epochs between two early-stopping tests; the last epoch is tested, too.
     patience : int, default=10
-        Epochs without improvement after which training stops. At a one-cycle rate the
-        loss falls last, with the rate: as many as `max_epochs` only choose an epoch.
+        Epochs without improvement after which training stops. With a one-cycle rate the
+        loss falls mostly at the end, as the rate does: set this to `max_epochs` to
+        train to the end and only keep the best epoch.
     min_improvement : float, default=0.005
         Share by which the validation loss must fall to count as an improvement.
     callbacks : list of skorch.callbacks.Callback, default=None
-        Further callbacks of the skorch net; copied by `fit`. To the net a sample is a
+        Further callbacks for the skorch net; copied by `fit`. For the net a sample is a
         chunk, and its ``predict`` gives probabilities.
     device : str, default="auto"
         Where to train: "cpu", "cuda", ...; "auto" takes a GPU where there is one.
@@ -119,28 +121,29 @@ class SingerNetClassifier(TransformerMixin, ChunkClassifierMixin, NetOverChunks)
         What the convolutions compute in. "auto" takes bfloat16 on a GPU or processor
         with units for it, else float32; the paper has float32.
     compile : bool, default=False
-        Whether torch compiles the convolutions when they are first used, in training
-        and in prediction each: tens of seconds, and a C++ compiler on a CPU, for the
-        same numbers. Long dense predictions on a CPU are 1.1 times as fast; training
-        and chunks that overlap gain nothing there (``docs/performance.md``). May be set
-        without a new fit.
+        Whether torch compiles the convolutions when they are first used, once for
+        training and once for prediction: it takes tens of seconds, and on a CPU a C++
+        compiler, for the same numbers. Long dense predictions on a CPU are 1.1 times as
+        fast; training and chunks that overlap gain nothing there
+        (``docs/performance.md``). It may be changed after `fit`.
     keep_memory : bool, default=True
         Whether a fit, or a prediction, on a CPU with glibc keeps freed memory for its
         next step, which is faster and costs up to 1.5 GB. It concerns the whole process
         for that time; environment variables for glibc's malloc take precedence.
     inference : {"chunks", "dense"}, default="chunks"
-        How to predict. "dense" runs the convolutions once over the recording, not on
-        chunks, which is two to three times as fast. Scores differ a little, since a
-        chunk then sees its neighbours at its ends where it saw silence: on performances
-        of RAVDESS song, of 11 s, the probabilities of recordings by 0.004 on average
-        and 0.11 at most; 5 of 115 got another name, and one fewer was right.
+        How to predict. "dense" runs the convolutions once over the whole recording
+        instead of on each chunk, two to three times as fast. Scores differ a little,
+        since a chunk's ends then see the neighbouring frames instead of silence: on
+        performances of RAVDESS song, of 11 s, the probabilities of recordings by 0.004
+        on average and 0.11 at most; 5 of 115 got another name, and one fewer was right.
     n_jobs : "auto", int or None, default="auto"
-        Processes in which synthetic singers sing; None is 1, -1 all cores. "auto" is 1
-        on a CPU, whose cores train, and on a GPU, which would wait for them, all cores
-        up to 16.
+        Processes in which synthetic singers sing; None means 1, -1 all cores. "auto"
+        means 1 on a CPU, whose cores train, and on a GPU, which would wait for them,
+        all cores up to 16.
     random_state : int, RandomState or None, default=None
-        Governs initial weights, validation recordings, order of chunks and dropout: on
-        the same CPU the same seed gives the same weights, bit for bit.
+        Governs all that is drawn: initial weights, validation recordings, order,
+        augmentation, synthetic singers and dropout. On the same CPU the same seed gives
+        the same weights, bit for bit.
     verbose : int, default=1
         1 shows a progress bar with the time left, 0 nothing.
 
@@ -151,7 +154,7 @@ class SingerNetClassifier(TransformerMixin, ChunkClassifierMixin, NetOverChunks)
     net_ : skorch.NeuralNet
         The trained net; ``net_.module_`` is the :class:`~singerlearn.nn.SingerNet`.
     history_ : skorch.history.History
-        One row an epoch: ``train_loss``, ``valid_loss`` if there is one, ``dur``.
+        One row per epoch: ``train_loss``, ``valid_loss`` if there is one, ``dur``.
     validation_indices_ : ndarray of shape (n_validation_recordings,)
         Recordings of `fit` that were set aside for early stopping.
     n_features_in_ : int
@@ -284,8 +287,8 @@ class SingerNetClassifier(TransformerMixin, ChunkClassifierMixin, NetOverChunks)
     def fit(self, X, y, groups=None, sample_weight=None):
         """Train the network.
 
-        Interrupted from the keyboard after the first epoch, it warns and keeps what it
-        has learnt: with early stopping, the best model so far.
+        If it is interrupted from the keyboard after the first epoch, it warns and keeps
+        what it has learnt: with early stopping, the best model so far.
 
         Parameters
         ----------
@@ -295,12 +298,12 @@ class SingerNetClassifier(TransformerMixin, ChunkClassifierMixin, NetOverChunks)
         y : array-like of shape (n_recordings,)
             The singer of each recording.
         groups : array-like of shape (n_recordings,), default=None
-            Recordings of one group, a song or a session say, stay on the same side of
-            the split for early stopping. Not used without early stopping.
+            Recordings of one group, such as a song or a session, stay on the same side
+            of the split for early stopping. Not used without early stopping.
         sample_weight : array-like of shape (n_recordings,), default=None
-            How often a recording is drawn in an epoch, on average (None: once). A
-            weight of 2 is the same as having the recording twice in X. Not for batches
-            of `chunks_per_singer`.
+            How often a recording is drawn per epoch, on average (None: once). A weight
+            of 2 is the same as having the recording twice in X. Cannot be combined with
+            `chunks_per_singer`.
 
         Returns
         -------
@@ -311,7 +314,7 @@ class SingerNetClassifier(TransformerMixin, ChunkClassifierMixin, NetOverChunks)
         ------
         ValueError
             If a recording cannot be used (it is named), if lengths disagree, if there
-            is one singer only, if weights come with `chunks_per_singer`, or if the
+            is only one singer, if weights come with `chunks_per_singer`, or if the
             batch does not fit into the GPU's memory.
         """
         X = self._begin_fit(X)

@@ -25,10 +25,10 @@ from singerlearn.training import NetOverChunks
 class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
     """Lays recordings out so that those of one singer lie close, whatever the song.
 
-    The classifier's network with a linear output, trained on who sings in which chunk
-    (paper, section 3.5), among further singers whom nobody recorded; a recording lies
-    at the mean of its chunks. Singers need not be those it was trained on.
-    :meth:`paper` gives the regime of the paper.
+    The classifier's network with a linear output, trained on chunks labelled by singer
+    (paper, section 3.5) and, by default, on stretched and synthetic singers as well. A
+    recording lies at the mean of its chunks, and its singer need not be one of those in
+    training. :meth:`paper` gives the regime of the paper.
 
     Parameters
     ----------
@@ -38,19 +38,19 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
         What is minimised. "supervised-contrastive" and "triplet" compare all chunks of
         a batch of several singers with several chunks each; "margin-softmax" names the
         training singers; "contrastive" is the paper's, on pairs of chunks, as many of
-        the same singer as of different ones. The first and the third see directions
-        only, and their embeddings of chunks have length 1 (those of the hidden layer do
-        not).
+        the same singer as of different ones. "supervised-contrastive" and
+        "margin-softmax" use directions only: their embeddings of chunks have length 1
+        (those of the hidden layer do not).
     margin : float, default=1.0
-        A squared Euclidean distance: from which on "contrastive" leaves two singers
-        alone (paper, equation 5), and by which "triplet" wants the other singer further
-        away. The other losses do not use it.
+        A squared Euclidean distance. "contrastive" ignores chunks of two singers that
+        are further apart (paper, equation 5); "triplet" wants the other singer further
+        away by this much. The other losses do not use it.
     loss_params : dict, default=None
         Further parameters of the loss, such as ``{"temperature": 0.05}``.
     partners_from : {"recordings", "chunks"}, default="recordings"
-        What a chunk's partners of the same singer must differ in: the recording, or
-        only the chunk, as the paper draws them. Where `fit` gets songs, it is the song.
-        Not used by "margin-softmax".
+        What a chunk's partners by the same singer must differ in: the recording, or
+        only the chunk, as the paper draws them. If `fit` is given songs, it is the
+        song. Not used by "margin-softmax".
     chunks_per_singer : int, default=4
         Chunks of a singer in a batch of several singers.
     pretrained : str, Path or None, default=None
@@ -61,49 +61,51 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
     aggregation, head_norm, dense, dropout
         What the network makes of the frames, as for :class:`SingerNetClassifier`.
     lr, lr_schedule, weight_decay, augment
-        The training, as for :class:`SingerNetClassifier`, but augmented by default,
-        among synthetic singers, too.
+        The training, as for :class:`SingerNetClassifier`, except that chunks are
+        augmented by default, even among synthetic singers.
     stretches, synthetic_singers, synthetic_share
-        Singers beyond the data, as for :class:`SingerNetClassifier`, but with stretches
-        by default, to know new singers by. With the contrastive loss the share is of
-        anchors: partners who are other singers are drawn by chunks, of which synthetic
-        singers have one a song. ``()`` and 0 do without.
+        Singers beyond the data, as for :class:`SingerNetClassifier`, except that
+        stretches are on by default: they help to know new singers. With the contrastive
+        loss the share holds for anchors only: partners by another singer are drawn from
+        all chunks, and a synthetic singer has one chunk per song. Use ``()`` and 0 to
+        do without.
     max_epochs : int, default=30
-        Passes over the chunks, at most. In a pass every chunk gets one partner; or
-        batches of several singers hold as many chunks as there are.
+        Passes over the chunks, at most. In one pass every chunk gets one partner; or
+        batches of several singers together hold about as many chunks as there are.
     batch_size : int, default=32
         Chunks in a step; pairs are half as many.
     chunks_per_recording : int or None, default=8
-        Chunks drawn from each recording in an epoch, at most, not counting partners.
-        None draws all, as the paper does.
+        Chunks drawn from each recording per epoch, at most, not counting partners. None
+        draws all, as the paper does.
     early_stopping : bool, default=False
         Whether to stop when the loss of validation recordings no longer improves, and
         to restore the weights of the last improvement. The recordings are those of the
-        validation singers if `fit` gets such; else one at random of each singer who can
-        spare it and keep two to be compared, whatever `partners_from`; their chunks'
-        partners may be of the recordings that are trained on. Partners are the same in
-        every epoch, so that epochs compare.
+        validation singers, if `fit` is given any; else one at random from each singer
+        who still keeps two to be compared, whatever `partners_from`. Partners of their
+        chunks may come from training recordings. They are the same in every epoch, so
+        that the losses of epochs can be compared.
     check_every, patience, min_improvement, callbacks, verbose
         As for :class:`SingerNetClassifier`.
     device, precision, compile, keep_memory, inference, n_jobs
-        How it is computed, as for :class:`SingerNetClassifier`. Dense inference moves a
-        recording of RAVDESS song by 0.04 to 0.06 of the median distance between two,
-        and by 0.09 at most.
+        How it is computed, as for :class:`SingerNetClassifier`. Dense inference moves
+        recordings of RAVDESS song by 0.04 to 0.06 of the median distance between two
+        recordings, and by 0.09 at most.
     layer : {"output", "hidden"}, default="output"
-        What recordings are embedded by: the output, which the loss has shaped, or what
-        the network knows one layer before. That is wider, 3,072 numbers in the encoder
-        that comes with the library, and leaves more for a back end to learn of your own
-        singers. It may be changed after `fit`.
+        Which layer embeds recordings: the output, which the loss has shaped, or the one
+        before it. That is wider, 3,072 numbers in the encoder that comes with the
+        library, and leaves more for a back end to learn about your own singers. It may
+        be changed after `fit`.
     random_state : int, RandomState or None, default=None
-        Governs initial weights, validation recordings, partners, order and dropout: on
-        the same CPU the same seed gives the same weights, bit for bit.
+        Governs all that is drawn: initial weights, validation recordings, partners,
+        order, augmentation, synthetic singers and dropout. On the same CPU the same
+        seed gives the same weights, bit for bit.
 
     Attributes
     ----------
     net_ : skorch.NeuralNet
         The trained net; ``net_.module_`` is the :class:`~singerlearn.nn.SingerNet`.
     history_ : skorch.history.History
-        One row an epoch: ``train_loss``, ``valid_loss`` if there is one, ``dur``.
+        One row per epoch: ``train_loss``, ``valid_loss`` if there is one, ``dur``.
     validation_indices_ : ndarray of shape (n_validation_recordings,)
         Recordings of `fit` that were not trained on, but validated on.
     n_features_in_ : int
@@ -272,8 +274,8 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
     def fit(self, X, y, groups=None, songs=None, validation_singers=None):
         """Train the network.
 
-        Interrupted from the keyboard after the first epoch, it warns and keeps what it
-        has learnt: with early stopping, the best model so far.
+        If it is interrupted from the keyboard after the first epoch, it warns and keeps
+        what it has learnt: with early stopping, the best model so far.
 
         Parameters
         ----------
@@ -283,15 +285,15 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
         y : array-like of shape (n_recordings,)
             The singer of each recording.
         groups : array-like of shape (n_recordings,), default=None
-            Recordings of one group, a song or a session say, stay on the same side of
-            the split for early stopping. Not used without it, nor with validation
+            Recordings of one group, such as a song or a session, stay on the same side
+            of the split for early stopping. Not used without it, nor with validation
             singers.
         songs : array-like of shape (n_recordings,), default=None
-            The song of each recording. If given, the partners of a chunk that are of
-            its singer are of another song, so that the song is of no help.
+            The song of each recording. If given, a chunk's partners by the same singer
+            come from other songs, so that the song does not help.
         validation_singers : array-like or set of labels, default=None
-            Singers out of y whose recordings are not trained on: their loss is in
-            ``history_``, and early stopping goes by it.
+            Singers in y whose recordings are not trained on: their loss is in
+            ``history_``, and early stopping uses it.
 
         Returns
         -------
@@ -302,8 +304,10 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
         ------
         ValueError
             If a recording cannot be used (it is named), if lengths disagree, if there
-            is one singer only, or a singer without two recordings (two songs, if songs
-            are given), or if the batch does not fit into the GPU's memory.
+            is only one singer, if the loss compares chunks and a singer has no two
+            recordings (songs, if they are given; chunks, with
+            ``partners_from="chunks"``), or if the batch does not fit into the GPU's
+            memory.
         """
         X = self._begin_fit(X)
         names, codes = encode_singers(y, len(X))
@@ -356,9 +360,9 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
         Returns
         -------
         ndarray of shape (n_recordings, n_components)
-            To be compared by angle (cosine similarity) where the loss compares
-            directions, supervised contrastive and margin softmax, and chunks have
-            length 1; else by Euclidean distance. The hidden layer has its own width.
+            Compare them by angle (cosine similarity) if the loss uses directions only,
+            as supervised contrastive and margin softmax do; else by Euclidean distance.
+            The hidden layer has its own width.
         """
         return mean_of_each(self.transform_chunks(X))
 
@@ -375,19 +379,20 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
         list of ndarray of shape (n_chunks, n_components)
             One entry a recording; the hidden layer has its own width.
         """
-        if self.layer == "hidden":
-            return self._apply_net(X, "embeddings")
-        embeddings = self._apply_net(X)
-        if not self.net_.criterion_.on_sphere:
+        hidden = self.layer == "hidden"
+        embeddings = self._apply_net(X, "embeddings" if hidden else "outputs")
+        if not self._on_sphere:
             return embeddings
         return [normalize(chunks) for chunks in embeddings]
 
     def score(self, X, y, sample_weight=None):
-        """Return how well distances tell whether two recordings have one singer.
+        """Return how well distances tell whether two recordings are by the same singer.
 
-        The area under the ROC curve over all pairs of recordings: how often two of one
-        singer lie closer, by Euclidean distance, than two of different singers. It
-        compares over losses and dimensions, and the singers may be new ones.
+        The area under the ROC curve over all pairs of recordings: how often two by one
+        singer lie closer than two by different singers. They are compared by angle if
+        the loss uses directions only, else by Euclidean distance, as those of the
+        hidden layer are. It can be compared between losses and dimensions, and the
+        singers may be new ones.
 
         Parameters
         ----------
@@ -409,6 +414,8 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
             If there are no two recordings of one singer, or of different ones.
         """
         embeddings = self.transform(X)
+        if self._on_sphere:
+            embeddings = normalize(embeddings)
         _, codes = encode_singers(y, len(embeddings), at_least=1)
         weights = _check_sample_weight(
             sample_weight, embeddings, ensure_non_negative=True
@@ -423,6 +430,11 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
         first, second = np.triu_indices(len(codes), k=1)  # the pairs of `pdist`
         of_pairs = weights[first] * weights[second]
         return roc_auc_score(same, -pdist(embeddings), sample_weight=of_pairs)
+
+    @property
+    def _on_sphere(self):
+        """Whether embeddings are directions alone."""
+        return self.layer == "output" and self.net_.criterion_.on_sphere
 
     @property
     def _n_features_out(self):

@@ -201,6 +201,16 @@ def test_pairs_weigh_as_much_as_their_recordings(fitted, voices):
         fitted.score(X, y, sample_weight=-weights)
 
 
+def test_score_compares_by_angle_where_directions_are_all_that_counts(small, voices):
+    X, y, songs = voices
+    embedder = SingerEmbedder(**small | {"loss": "supervised-contrastive"})
+    embedder.fit(X, y, songs=songs)
+    pairs = np.array(list(combinations(range(len(y)), 2)))
+    angles = cdist(*[embedder.transform(X)] * 2, "cosine")[tuple(pairs.T)]
+    expected = roc_auc_score(y[pairs[:, 0]] == y[pairs[:, 1]], -angles)
+    assert_allclose(embedder.score(X, y), expected, atol=1e-6)
+
+
 @pytest.mark.parametrize("y", [["a", "a", "a"], ["a", "b", "c"]])
 def test_score_needs_two_of_one_singer_and_another_one(fitted, voices, y):
     with pytest.raises(ValueError, match="several recordings of several singers"):
