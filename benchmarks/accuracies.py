@@ -1,4 +1,4 @@
-"""How many chunks, and how many recordings, a classifier names rightly."""
+"""How many chunks, and how many recordings, a classifier names correctly."""
 
 from singerlearn.chunks import mean_of_each
 from singerlearn.metrics import chunk_accuracy, recording_accuracy

@@ -1,4 +1,4 @@
-"""What a network's chunks cost in arithmetic, and how much of that the machine does."""
+"""How much arithmetic a network does per chunk, and how much the machine can do."""
 
 from typing import NamedTuple
 

@@ -1,24 +1,25 @@
-r"""What a classifier gains by augmentation and synthetic singers, here and elsewhere.
+r"""What a classifier gains from augmentation and synthetic singers, here and elsewhere.
 
     python benchmarks/augmentation.py --data <folder of RAVDESS song> --seed 0 1 2
     python benchmarks/augmentation.py --data <folder of RAVDESS song> --development
 
-Trained on one lyric and melody, a network names the singers of the crossed one, both
-ways (with --development of the quarters that choices are made on): as they were
-recorded, and "elsewhere", each recording once more over a channel of its own. Channels
-are those of synthetic singers, drawn once for all rows: the curve of a microphone,
-echo, noise, now and then a codec, a compressor or a gate. Training hears none of them,
-but synthetic singers in it have others of the same kind.
+A network is trained on one lyric and melody and names the singers of the crossed one;
+both ways (with --development, on the quarters that choices are made on). It is tested
+on the recordings as they are, and "elsewhere": on each recording through a channel of
+its own. The channels are of the kind that synthetic singers have, drawn once for all
+rows: the curve of a microphone, echo, noise, now and then a codec, a compressor or a
+gate. None of them is heard in training, but the synthetic singers there have others of
+the same kind.
 
-Rows are what `SingerNetClassifier` is told to do to a chunk in training (nothing, crops
-at any frame, channels: a smooth curve over the bands, masks; "augmented" is all three;
-"singers": nothing, but in batches of several singers with four chunks each), and, where
-their names say so, with synthetic singers to be told apart, too, who double an epoch
-and bring channels of their own. --network takes its defaults, the network of
-the encoder that comes with the library (for as many epochs), or that encoder itself to
-begin with. Figures are means of both directions over seeds, in brackets Student's
-interval of 95 % over seeds; chunks, then recordings. Fits are kept in --output: a run
-that is stopped goes on where it was.
+Rows are what `SingerNetClassifier` does to a chunk in training: nothing; crops at any
+frame; channels, a smooth curve over the bands; masks; "augmented", all three; and
+"singers", nothing, but in batches of several singers with four chunks each. Where a
+row's name says so, synthetic singers have to be told apart, too; they double an epoch
+and bring channels of their own. --network selects the library's defaults, the network
+of the encoder that comes with the library (for as many epochs), or that encoder itself
+as a start. Figures are means of both directions over seeds, with Student's interval of
+95 % over seeds in brackets; chunks, then recordings. Fits are kept in --output: a run
+that is stopped continues where it was.
 """
 
 import time
@@ -101,7 +102,7 @@ def main():
     parser.add_argument(
         "--development",
         action="store_true",
-        help="the quarters that choices are made on, not those that are reported",
+        help="use the quarters that choices are made on, not those that are reported",
     )
     parser.add_argument(
         "--network",
@@ -110,7 +111,7 @@ def main():
         help="the library's defaults, the encoder's network, or the encoder's weights",
     )
     parser.add_argument(
-        "--epochs", type=collection.positive, default=30, help="of each fit"
+        "--epochs", type=collection.positive, default=30, help="epochs of each fit"
     )
     arguments = parser.parse_args()
     voices = collection.load(arguments)

@@ -119,19 +119,19 @@ def add_arguments(parser):
         "--data",
         required=True,
         type=kind_or_folder,
-        help=f"{', '.join(kinds)}; or just a folder: of RAVDESS song, by the names of "
-        "its files, with a metadata.csv, or else of <singer>/<recording>",
+        help=f"{', '.join(kinds)}; or just a folder, which holds RAVDESS song (known "
+        "by its file names), a metadata.csv, or else <singer>/<recording>",
     )
     parser.add_argument("--root", type=Path, help="folder of the data")
     parser.add_argument(
         "--singers",
         type=positive,
-        help="to draw (damp: 46, half of them women) or to make",
+        help="how many to draw (damp: 46, half of them women) or to make",
     )
     parser.add_argument(
         "--recordings",
         type=positive,
-        help="of each singer, to draw (damp: 10) or to make",
+        help="how many of each singer to draw (damp: 10) or to make",
     )
     parser.add_argument("--duration", type=float, help="seconds of synthetic singing")
 

@@ -1,4 +1,4 @@
-"""What commands have in common to be asked."""
+"""Command-line options that several benchmarks share."""
 
 import argparse
 from pathlib import Path
@@ -57,14 +57,17 @@ def make_parser(document, rows, groups, *, default, seeds=True):
     parser = bare_parser(document)
     collection.add_arguments(parser)
     parser.add_argument(
-        "--rows", type=listed, default=default, help=f"by comma: {', '.join(groups)}"
+        "--rows",
+        type=listed,
+        default=default,
+        help=f"separated by commas: {', '.join(groups)}",
     )
     parser.add_argument(
-        "--device", default="auto", help="where networks are computed: cpu, cuda, ..."
+        "--device", default="auto", help="where networks run: cpu, cuda, ..."
     )
     if seeds:
         parser.add_argument(
-            "--seed", type=int, nargs="+", default=[0], help="one or more"
+            "--seed", type=int, nargs="+", default=[0], help="one or more seeds"
         )
     parser.add_argument(
         "--output",

@@ -1,13 +1,14 @@
-"""How far do dense predictions lie from those of chunks? On real recordings.
+"""How much do dense predictions differ from those of chunks? On real recordings.
 
     python benchmarks/dense.py --data <folder of RAVDESS song> --output dense
 
-The library's networks, classifier and embedder, are trained on one lyric and melody of
-RAVDESS song and read the crossed one in both ways; both directions. The table gives
+The library's classifier and embedder are trained on one lyric and melody of RAVDESS
+song and predict the crossed one, by chunks and densely; both directions. The table
+gives
 
 - accuracy of chunks and of recordings, by chunks and dense;
-- how far probabilities lie apart, at most and on average, and how many of the
-  recordings get another name;
+- how far probabilities differ, at most and on average, and how many recordings get
+  another name;
 - how far an embedding moves, as a share of the median distance between two recordings.
 """
 
@@ -58,9 +59,11 @@ def main():
     """Read the command line, train, compare, print and save."""
     parser = bare_parser(__doc__)
     collection.add_arguments(parser)
-    parser.add_argument("--epochs", type=int, help="instead of the library's")
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--epochs", type=int, help="of each fit, if not the default")
+    parser.add_argument(
+        "--device", default="auto", help="where networks run: cpu, cuda, ..."
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of both trainings")
     parser.add_argument("--output", type=Path, help="folder for dense.md and .json")
     arguments = parser.parse_args()
     voices = collection.load(arguments)

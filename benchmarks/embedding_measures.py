@@ -1,4 +1,4 @@
-"""What an embedding is worth on one fold: neighbours, verification, loss."""
+"""How good an embedding is on one fold: neighbours, verification, loss."""
 
 import numpy as np
 from scipy.optimize import minimize_scalar

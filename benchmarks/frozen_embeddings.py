@@ -1,4 +1,4 @@
-"""Embeddings of chunks that are not trained on the recordings they are measured by."""
+"""Embeddings of chunks that are not trained on the recordings they are tested on."""
 
 from argparse import ArgumentTypeError
 from functools import cache
@@ -80,7 +80,7 @@ def add_encoder(parser):
         "--encoder",
         type=pretrained,
         default=ENCODERS[SHIPPED],
-        help="a folder of a pretrained network (that which comes with the library)",
+        help="folder of a pretrained network",
     )
 
 

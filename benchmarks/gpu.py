@@ -1,26 +1,27 @@
-"""What a GPU makes of the networks: chunks per second, share of the chip, memory.
+"""How networks do on a GPU: chunks per second, share of the chip's rate, memory.
 
     python benchmarks/gpu.py --output gpu
 
-The paper's shallow networks fit and predict synthetic spectrograms of four minutes, 460
-of them as in the paper's collection, in float32 (torch lets its convolutions round to
-TF32), in bfloat16, and in bfloat16 compiled ("compiled"); and, to compare with, 40 of
-them train the same networks in plain skorch with its default loader, in float32
-("skorch").
+The paper's shallow networks are fitted to, and predict, synthetic spectrograms of four
+minutes, 460 of them as in the paper's collection: in float32 (torch lets its
+convolutions round to TF32), in bfloat16, and in bfloat16 compiled ("compiled"). For
+comparison, the same networks are trained on 40 of them in plain skorch with its default
+loader, in float32 ("skorch").
 
 - Training: three epochs draw some chunks of each recording; the median after the first
-  counts, since the first compiles and chooses algorithms. "s per epoch" is what
-  all chunks of the 460 recordings take at this rate.
+  counts, since the first compiles and chooses algorithms. "s per epoch" is what all
+  chunks of the 460 recordings take at this rate.
 - Prediction: from spectrograms on the host to probabilities on the host, best of three.
-- Shares are of the rate of a large product of bfloat16 matrices, measured first. What a
-  chunk costs is counted in the network, by torch; dense inference costs less a chunk.
-- Memory is the most that torch has reserved in a fit, less the spectrograms. The
-  largest collection is arithmetic: 95 % of the chip's memory, less this, over a
-  recording's bytes as reserved.
+- Shares are relative to the rate of a large product of bfloat16 matrices, measured
+  first. The cost of a chunk is counted in the network, by torch; dense inference costs
+  less per chunk.
+- Memory is the most that torch reserves in a fit, minus the spectrograms. The largest
+  collection is calculated: 95 % of the chip's memory, minus this, divided by the bytes
+  reserved per recording.
 
-Then the library's own classifier learns 46 of them, eight chunks a recording, alone and
-among its synthetic singers, who sing in one process and in as many as it takes by
-default: for them a GPU waits. Its steps are of 16 chunks.
+Then the library's own classifier learns from 46 of them, eight chunks per recording,
+alone and among its synthetic singers, who sing in one process and in as many as it uses
+by default: the GPU has to wait for them. Its steps are of 16 chunks.
 """
 
 import sys
@@ -166,23 +167,29 @@ def main():
     """Read the command line, measure, print and save."""
     parser = bare_parser(__doc__)
     parser.add_argument(
-        "--blocks", nargs="+", default=["resnext", "vanilla"], help="of the networks"
+        "--blocks",
+        nargs="+",
+        default=["resnext", "vanilla"],
+        help="which blocks the networks are made of",
     )
     parser.add_argument(
         "--modes",
         nargs="+",
         choices=MODES,
         default=list(MODES),
-        help="how networks are computed",
+        help="in which ways to run the networks",
     )
     parser.add_argument(
         "--batches", type=int, nargs="+", default=[32, 256], help="chunks in a step"
     )
     parser.add_argument(
-        "--recordings", type=int, default=N_RECORDINGS, help="of four minutes each"
+        "--recordings",
+        type=int,
+        default=N_RECORDINGS,
+        help="how many, of four minutes each",
     )
     parser.add_argument(
-        "--chunks-per-recording", type=int, default=20, help="drawn in an epoch"
+        "--chunks-per-recording", type=int, default=20, help="drawn per epoch"
     )
     parser.add_argument("--output", type=Path, help="folder for the tables")
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""The rows of the paper's tables, by name, and the figures to stand beside ours."""
+"""The rows of the paper's tables, by name, and its figures to compare ours with."""
 
 from typing import NamedTuple
 

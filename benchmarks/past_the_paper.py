@@ -1,50 +1,51 @@
-r"""How far past the paper? Singers nobody heard before, and known ones in other songs.
+r"""How far past the paper? Singers never heard before, and known ones in other songs.
 
     python benchmarks/past_the_paper.py --data <folder of RAVDESS song> \
         --seed 0 1 2 3 4 5
     python benchmarks/past_the_paper.py --data ravdess-song --root RAVDESS \
         --tables new-singers --rows frozen --seed 0 1 2 3 4 5
 
-*New singers*: train on 15 singers of RAVDESS song, drawn anew for each seed, and embed
-the other 8. The nearest neighbour names the singer, and pairs are judged, among
-recordings that share neither lyric nor melody ("crossed"). *Known singers*: train on
+*New singers*: train on 15 singers of RAVDESS song, drawn again for each seed, and embed
+the other 8. Among recordings that share neither lyric nor melody ("crossed"), the
+nearest neighbour names the singer, and pairs are verified. *Known singers*: train on
 one lyric and melody, and name the singers of the crossed one; both ways. With
---development both are of recordings that choices may be made on: instead of the 8 new
-singers a third of the 15, and the other two quarters of RAVDESS song.
+--development, both use recordings that choices may be made on: a third of the 15
+singers instead of the 8 new ones, and the other two quarters of RAVDESS song.
 
-What is compared, on the same recordings:
+The following are compared on the same recordings:
 
 - hand-crafted: mean and deviation of classical features of a clip;
 - synthetic-lda: mean and deviation of a chunk's cepstra, projected by LDA that was
   fitted on 1,600 synthetic singers, and on no recording;
-- resemblyzer: a speech encoder trained on thousands of real speakers, where it is
+- resemblyzer: a speech encoder trained on thousands of real speakers, if it is
   installed (``pip install resemblyzer 'setuptools<81'``);
 - paper: the paper's network, for --steps by the paper's recipe (new singers), or for 20
   epochs by the library's (known singers);
-- library: all that this library adds, for --steps of 32 chunks; without one thing after
-  the other, and with another in the place of one;
+- library: everything that this library adds, for --steps of 32 chunks; then without one
+  thing at a time, and with one replaced by another;
 - margin-softmax, margin-softmax-stretches (new singers): the same network with the loss
-  of a classifier, without singers beyond the data or with stretched copies alone;
-- of --encoder, that which comes with the library or a folder that ``train_encoder.py``
-  wrote: encoder, as it comes; side-by-side, it and hand-crafted features of voices
-  (without chroma, and of recordings brought to one level), which are `VoiceFeatures`
-  not whitened; voices, the same with the encoder's hidden layer in the space that was
-  learned from synthetic singers; and fine-tuned, trained further: among new singers as
-  the library's network is, to name known ones on them alone.
+  of a classifier, without singers beyond the data, or with stretched copies only;
+- four rows use --encoder, by default the library's, or a folder that
+  ``train_encoder.py`` wrote. encoder: as it is. side-by-side: the encoder and
+  hand-crafted features of voices (without chroma, and with recordings brought to the
+  same level), which is `VoiceFeatures` not whitened. voices: the same with the
+  encoder's hidden layer, in the space that was learned from synthetic singers.
+  fine-tuned: trained further, for new singers in the same way as the library's network,
+  for known ones on their recordings alone.
 
-Embeddings of new singers are compared as they are (by the angle between means; those
-with hand-crafted features are standardised by the training singers' recordings), by the
-same set against what they score with those recordings (s-norm), whose names are not
-asked for, and by LDA and PLDA that learn from the training singers. Known singers are
-named by a network itself or, where there are but embeddings, by a classifier over those
-of their chunks.
+Embeddings of new singers are compared in three ways: as they are (by the angle between
+means; those with hand-crafted features are standardised by the training singers'
+recordings); by the same scores relative to those with the training recordings (s-norm),
+without using their labels; and by LDA and PLDA that learn from the training singers.
+Known singers are named by the network itself or, if there are only embeddings, by a
+classifier over the embeddings of chunks.
 
-Fits are kept in --output: a run that is stopped goes on where it was, and other rows
-and more seeds add to what is there. The brackets hold intervals of 95 %. Of embeddings
-they are over other singers, by a bootstrap: draws share singers, so that an interval
-over draws would be far too narrow. Of networks that name known singers they are
-Student's, of the mean over seeds. --against a row of embeddings tells how far others
-lie beyond it by the same reading, which is surer than two intervals beside each other.
+Fits are kept in --output: a run that is stopped continues where it was, and other rows
+and more seeds add to what is there. Brackets hold 95 % intervals. For embeddings they
+are over other singers, by a bootstrap: draws share singers, so an interval over draws
+would be far too narrow. For networks that name known singers they are Student's
+intervals of the mean over seeds. --against a row of embeddings tells how far other rows
+are ahead of it by the same reading, which is more certain than comparing two intervals.
 """
 
 import time
@@ -253,13 +254,28 @@ def parse():
         },
         default=",".join(DEFAULT),
     )
-    parser.add_argument("--tables", nargs="+", choices=TABLES, default=[*TABLES])
     parser.add_argument(
-        "--steps", type=collection.positive, default=1000, help="of 32 chunks"
+        "--tables",
+        nargs="+",
+        choices=TABLES,
+        default=[*TABLES],
+        help="which tables to make",
     )
-    parser.add_argument("--development", action="store_true")
     parser.add_argument(
-        "--against", metavar="ROW", help="a row to subtract, singer by singer"
+        "--steps",
+        type=collection.positive,
+        default=1000,
+        help="training steps of 32 chunks",
+    )
+    parser.add_argument(
+        "--development",
+        action="store_true",
+        help="use recordings that choices are made on, not those that are reported",
+    )
+    parser.add_argument(
+        "--against",
+        metavar="ROW",
+        help="a row to subtract from the others, singer by singer",
     )
     add_encoder(parser)
     arguments = parser.parse_args()

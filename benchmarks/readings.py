@@ -1,4 +1,4 @@
-"""What embeddings of chunks tell of singers: who is like whom, and who is named."""
+"""What embeddings of chunks say about singers: who sounds like whom, and who it is."""
 
 import numpy as np
 from scipy.spatial.distance import cdist

@@ -1,18 +1,18 @@
-r"""What each part of the model of a singer teaches about real ones.
+r"""How much each part of the synthetic singers' model teaches about real ones.
 
     python benchmarks/realism.py --data <folder of RAVDESS song> <folder of FSDD>
 
-The quickest of what learns from synthetic singers alone, a projection of cepstral
-statistics, is fitted to a crowd of them: as they are, and with one part of the model
-held still or left out. How much worse it then knows real voices tells what the part is
-worth. They are the singers of a collection whom choices may be made on (of RAVDESS song
-15 of 23: those whom ``past_the_paper.py`` trains on in its first draw). The nearest
-neighbour by angle names the singer, and pairs are judged, among recordings that share
-no song, or neither lyric nor melody ("crossed").
+A projection of cepstral statistics, the quickest model that learns from synthetic
+singers alone, is fitted to a crowd of them: as they are, and with one part of the model
+fixed or left out. How much worse it then recognises real voices shows what that part is
+worth. The real voices are the singers of a collection that choices may be made on (for
+RAVDESS song, the 15 of 23 that ``past_the_paper.py`` trains on in its first draw).
+Among recordings that share no song, or neither lyric nor melody ("crossed"), the
+nearest neighbour by angle names the singer, and pairs are verified.
 
-Figures are means over crowds with Student's interval, of 95 %; the crowds of a row have
-the same seeds as those of the first. Moods go on varying what is held still a little.
-Fits are kept in --output: a run that is stopped goes on where it was.
+Figures are means over crowds, with Student's interval of 95 %; all rows use crowds of
+the same seeds. Moods still vary the fixed parts a little. Fits are kept in --output: a
+run that is stopped continues where it was.
 """
 
 from collections.abc import Mapping
@@ -126,10 +126,28 @@ def judge(fit, number, voices):
 def main():
     """Run what is missing, print and save."""
     parser = bare_parser(__doc__)
-    parser.add_argument("--data", type=Path, nargs="+", required=True)
-    parser.add_argument("--singers", type=collection.positive, default=400)
-    parser.add_argument("--seed", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--output", type=Path, default=Path("realism"))
+    parser.add_argument(
+        "--data",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="folders of real recordings, one collection each",
+    )
+    parser.add_argument(
+        "--singers",
+        type=collection.positive,
+        default=400,
+        help="synthetic singers in a crowd",
+    )
+    parser.add_argument(
+        "--seed", type=int, nargs="+", default=[0, 1, 2], help="one for each crowd"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("realism"),
+        help="folder for fits and tables",
+    )
     arguments = parser.parse_args()
     collections = [load(folder) for folder in arguments.data]
     settings = {"singers": arguments.singers}

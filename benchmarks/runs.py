@@ -1,4 +1,4 @@
-"""Results in a folder, each written as soon as it is there and never computed twice."""
+"""Results in a folder, each written as soon as it is ready and never computed twice."""
 
 import csv
 import json

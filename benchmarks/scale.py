@@ -2,15 +2,15 @@
 
     python benchmarks/scale.py --output scale
 
-Synthetic spectrograms of two chunks each, so that ten thousand fit into a laptop, and a
-network so small that the way there counts: what the library does for each recording and
-each chunk around the convolutions. Every number of recordings has a process of its own;
-memory is its peak over what it held before the data. "Growth" is the exponent between
-two rows: 1 is in proportion.
+The spectrograms are synthetic and of two chunks each, so that ten thousand fit into a
+laptop. The network is so small that the rest counts: what the library does for each
+recording and each chunk around the convolutions. Every number of recordings has a
+process of its own; memory is its peak above what it held before the data. "Growth" is
+the exponent between two rows: 1 means in proportion.
 
-From there to DAMP's 34,620 recordings is arithmetic: bytes in proportion to frames, at
---minutes a recording, and time in proportion to chunks, at the rate that the library's
-default network is measured to have here, among synthetic singers as is the default.
+Figures for DAMP's 34,620 recordings are extrapolated: bytes in proportion to frames, at
+--minutes per recording, and time in proportion to chunks, at the rate measured here for
+the library's default network, among synthetic singers as by default.
 
 Writes scale.md and scale.json, damp.md and damp.json, and scale.png.
 """
@@ -151,14 +151,30 @@ def main():
     """Read the command line, measure, print and save."""
     parser = bare_parser(__doc__)
     parser.add_argument(
-        "--counts", type=collection.positive, nargs="+", default=[100, 1000, 10_000]
+        "--counts",
+        type=collection.positive,
+        nargs="+",
+        default=[100, 1000, 10_000],
+        help="numbers of recordings to measure",
     )
     parser.add_argument(
-        "--chunks", type=collection.positive, default=256, help="to take the rate of"
+        "--chunks",
+        type=collection.positive,
+        default=256,
+        help="how many to measure the network's rate with",
     )
-    parser.add_argument("--minutes", type=float, default=4.0, help="of a recording")
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--output", type=Path, default=Path("scale"))
+    parser.add_argument(
+        "--minutes", type=float, default=4.0, help="length of a DAMP recording"
+    )
+    parser.add_argument(
+        "--device", default="auto", help="where networks run: cpu, cuda, ..."
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("scale"),
+        help="folder for tables and picture",
+    )
     arguments = parser.parse_args()
     device = check_device(arguments.device)
     rows = []

@@ -6,35 +6,35 @@ r"""Who sings this recording? The paper's Table 1, row by row, and its Figure 3.
     python benchmarks/singer_classification.py --data synthetic --folds 2 \
         --rows vanilla-shallow-average,svm
 
-Beside the paper's rows stand LDA, on the same clips as the SVM, and the library's own
-network and training with its defaults ("library"), but that on the singer split it
-validates as they do, and keeps an epoch as they do.
+Besides the paper's rows there are LDA, on the same clips as the SVM, and the library's
+own network and training with its defaults ("library"), except that on the singer split
+it validates and keeps an epoch in the same way as the paper's networks.
 
-Three splits. *singer* is the paper's: a fold tests one recording of every singer and
-trains on all others; of these, networks set one of each singer aside to validate on,
-drawn at random, SVM and LDA none. Fold i tests everybody's i-th recording: where
-recordings lie sorted by song, as those of RAVDESS song and synthetic singers do, nobody
-has sung that song in training. *crossed* is for RAVDESS song: train on one lyric and
-melody, test the crossed one, both ways. *development* is the same on the other two
+There are three splits. *singer* is the paper's: a fold tests one recording of every
+singer and trains on all others; of these, networks set one of each singer aside for
+validation, drawn at random, SVM and LDA none. Fold i tests everybody's i-th recording:
+if recordings are sorted by song, as those of RAVDESS song and synthetic singers are,
+nobody has sung that song in training. *crossed* is for RAVDESS song: train on one lyric
+and melody, test the crossed one, both ways. *development* is the same on the other two
 quarters of the recordings, on which the library's defaults were chosen.
 
-Two regimes of the paper's networks:
+There are two regimes for the paper's networks:
 
-- paper: section 3.3 as far as the paper tells (what it leaves open, and what is taken
-  for it, stands in docs/results.md), until its early-stopping test ends the training,
-  or --epochs are over.
+- paper: section 3.3 as far as the paper describes it (docs/results.md lists what it
+  leaves open, and what is assumed), until its early-stopping test ends the training, or
+  --epochs are over.
 - quick: the library's training, for an evening on a laptop. Instead of a constant rate
   of 1e-4 and hundreds of epochs, 20 of them (or --epochs) with a one-cycle rate up to
-  3e-4; batches of 16; at most 8 chunks of a recording in an epoch, cut at random, heard
-  through random channels, partly masked. On the singer split the weights of the last
-  improvement are kept, where the validation loss fell by half a percent since the one
-  before. On the crossed splits, where two or three recordings of a singer are all there
-  is, all are trained on and the last epoch is kept.
+  3e-4; batches of 16; at most 8 chunks of a recording per epoch, cut at random, heard
+  through random channels, partly masked. On the singer split, the weights of the last
+  improvement are kept, which means that the validation loss fell by half a percent
+  since the previous one. On the crossed splits, with only two or three recordings of a
+  singer, all are trained on and the last epoch is kept.
 
-The paper does not say whether its accuracies are of chunks or of recordings; here are
-both, mean and standard deviation over folds and seeds, and every fit in a picture.
-Finished folds are kept in --output: a run that is stopped goes on where it was, and
-other rows, more folds and more seeds add to what is there.
+The paper does not say whether its accuracies are of chunks or of recordings; the table
+gives both, as mean and standard deviation over folds and seeds, and a picture shows
+every fit. Finished folds are kept in --output: a run that is stopped continues where it
+was, and other rows, more folds and more seeds add to what is there.
 """
 
 import time
@@ -159,11 +159,14 @@ def parse():
     add_regime(
         parser,
         n_folds=10,
-        folds="of the singer split",
-        epochs="quick: 20; paper: no end",
+        folds="folds of the singer split",
+        epochs="quick: 20; paper: no limit",
     )
     parser.add_argument(
-        "--split", choices=("singer", "crossed", "development"), default="singer"
+        "--split",
+        choices=("singer", "crossed", "development"),
+        default="singer",
+        help="what a fold trains on and tests",
     )
     return parser.parse_args()
 

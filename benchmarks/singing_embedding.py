@@ -1,16 +1,16 @@
-r"""Does an embedding hear the singer, or the song? Table 2, Figures 3, 4, 5 and 7.
+r"""Does an embedding tell the singer, or the song? Table 2, Figures 3, 4, 5 and 7.
 
     python benchmarks/singing_embedding.py --data damp-balanced --root DAMP \
         --regime paper --rows baselines,paper
     python benchmarks/singing_embedding.py --data <folder of RAVDESS song> --seed 0 1
     python benchmarks/singing_embedding.py --data synthetic
 
-Three protocols. *Balanced*, of DAMP-balanced: the paper's; songs 11 to 14 are embedded,
-and fold i trains and validates on the i-th partition of the first ten. *New songs*, of
-RAVDESS song: train on one lyric and melody, embed the crossed one, both ways round.
-*New singers*: train on two thirds of the singers (15 of RAVDESS song; three quarters of
-sixty or more), embed the others, drawn anew for each seed. The synthetic singers, 60 to
-train on and 20 others, have a strong song effect.
+There are three protocols. *Balanced*, for DAMP-balanced, is the paper's: songs 11 to 14
+are embedded, and fold i trains and validates on the i-th partition of the first ten.
+*New songs*, for RAVDESS song: train on one lyric and melody, embed the crossed one;
+both ways. *New singers*: train on two thirds of the singers (15 of RAVDESS song; three
+quarters of sixty or more) and embed the others, drawn again for each seed. The
+synthetic singers, 60 to train on and 20 others, have a strong song effect.
 
 Everything is compared on the same recordings:
 
@@ -21,11 +21,11 @@ Everything is compared on the same recordings:
   and training with these losses (pairs; batches of P singers with K chunks);
 - the rows of Table 2, by the paper's recipe: contrastive pairs at a constant rate.
 
-Two regimes of the paper's rows: *paper* until its early-stopping test, by other singers
-if the protocol has such, or until --epochs are over; *quick* for --steps of 32 chunks,
-which is what everything else gets in both (or --epochs).
+The paper's rows have two regimes: *paper* trains until its early-stopping test, on
+other singers if the protocol has any, or until --epochs are over; *quick* trains for
+--steps of 32 chunks (or --epochs), as everything else does in both regimes.
 
-Fits are kept in --output: a run that is stopped goes on where it was. The table (also
+Fits are kept in --output: a run that is stopped continues where it was. The table (also
 as CSV and JSON) gives mean and standard deviation over folds and seeds of
 
 - singer and song accuracy of the k nearest neighbours, leave-one-out;
@@ -33,8 +33,8 @@ as CSV and JSON) gives mean and standard deviation over folds and seeds of
   with the query; with new songs, these are the recordings trained on;
 - EER over crossed pairs of recordings;
 - contrastive loss over pairs of test chunks of two recordings, as it is and in the unit
-  of length that makes the loss on the training chunks least. The paper's, of Table 2,
-  stands beside it; its pairs may be of one recording, too, which is easier.
+  of length that minimises the loss on the training chunks. The paper's loss, from Table
+  2, is shown beside it; its pairs may also be of the same recording, which is easier.
 """
 
 import time
@@ -307,15 +307,26 @@ def parse():
     add_regime(
         parser,
         n_folds=1,
-        folds="of the balanced protocol, up to 210",
-        epochs="quick: what makes --steps; paper: no end",
-    )
-    parser.add_argument("--protocols", nargs="+", choices=PROTOCOLS)
-    parser.add_argument(
-        "--steps", type=collection.positive, default=300, help="of 32 chunks"
+        folds="folds of the balanced protocol, up to 210",
+        epochs="quick: as many as make --steps; paper: no limit",
     )
     parser.add_argument(
-        "--filters", type=collection.positive, nargs="+", help="library's network"
+        "--protocols",
+        nargs="+",
+        choices=PROTOCOLS,
+        help="by default, those that suit the data",
+    )
+    parser.add_argument(
+        "--steps",
+        type=collection.positive,
+        default=300,
+        help="training steps of 32 chunks",
+    )
+    parser.add_argument(
+        "--filters",
+        type=collection.positive,
+        nargs="+",
+        help="channels of the library's network, instead of its default",
     )
     return parser.parse_args()
 

@@ -1,12 +1,12 @@
-"""How fast is the library? Ratios to how one would do it without, within one run.
+"""How fast is the library? Speed ratios to doing it without, within the same run.
 
     python benchmarks/speed.py --output speed
     python benchmarks/speed.py --rows log-mel training --repeats 3
 
-What is compared runs in turn (ours, theirs, ours, theirs ...), so that whatever else
-the machine does meets both. A ratio is taken in each round; the table gives the median
+Both ways run in turn (ours, theirs, ours, theirs ...), so that whatever else the
+machine does affects both. A ratio is taken in each round; the table gives the median
 and, in brackets, the range. Recordings are synthetic and written to a temporary folder.
-With --output, speed.md and speed.json hold the table, and every ratio, as far as it is.
+With --output, speed.md and speed.json hold the table and every ratio measured so far.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -84,8 +84,14 @@ QUICK = Sizes(
 def main():
     """Read the command line, measure row after row, print and save."""
     parser = bare_parser(__doc__)
-    parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS))
-    parser.add_argument("--quick", action="store_true", help="sizes that prove nothing")
+    parser.add_argument(
+        "--rows", nargs="+", choices=ROWS, default=list(ROWS), help="what to measure"
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="tiny sizes, to try the command; the ratios mean nothing",
+    )
     parser.add_argument("--repeats", type=int, help="rounds (default: 5, networks 3)")
     parser.add_argument("--output", type=Path, help="folder for speed.md and .json")
     arguments = parser.parse_args()

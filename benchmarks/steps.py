@@ -1,4 +1,4 @@
-"""As many steps for one network as for another, however long their epochs are."""
+"""The same number of steps for every network, however long its epochs are."""
 
 from skorch.callbacks import Callback
 

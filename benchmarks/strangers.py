@@ -1,17 +1,17 @@
-r"""Voices that nothing was trained on, and which embedding knows them as it comes.
+r"""Voices that nothing was trained on, and which embedding recognises them untrained.
 
     python benchmarks/strangers.py --data <folder of <singer>/<recording>>
     python benchmarks/strangers.py --data folder --root <folder with a metadata.csv>
 
-No singer of the collection is learnt from. The nearest neighbour names the singer, and
-pairs are judged, among recordings that share no song ("crossed"): by the angle between
-means, those of hand-crafted clips, alone or side by side with the encoder, standardised
-over the collection; and by the same, set against what the two score with all of the
-collection (s-norm), their own singer included, since nobody's name is known. The songs
-are told by the table's column ``song``, or by the files' names. Brackets hold the 95 %
-interval over other singers of the same kind, by a bootstrap of those there are; of
-fewer than ten it is a rough guide. The rows are those of ``past_the_paper.py`` that
-need no training.
+Nothing is learned from the singers of the collection. Among recordings that share no
+song ("crossed"), the nearest neighbour names the singer, and pairs are verified. Scores
+are the angle between means (hand-crafted features, alone or side by side with the
+encoder, are standardised over the collection), and the same relative to what the two
+recordings score with the whole collection (s-norm), including their own singer, since
+no names are used. The songs come from the table's column ``song``, or from the files'
+names. Brackets hold the 95 % interval over other singers of the same kind, by a
+bootstrap of those there are; with fewer than ten it is a rough guide. The rows are
+those of ``past_the_paper.py`` that need no training.
 """
 
 from functools import partial

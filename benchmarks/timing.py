@@ -1,4 +1,4 @@
-"""Contenders timed in turn, each in a process of its own where that matters."""
+"""Time contenders in turn, each in a process of its own where that matters."""
 
 import json
 import shlex

@@ -4,20 +4,21 @@ r"""Train an encoder of voices on synthetic singers alone.
     python benchmarks/train_encoder.py --output encoder --data <RAVDESS song>
     python benchmarks/train_encoder.py --output encoder --data <RAVDESS song> --measure
 
-Each singer sings twelve songs beforehand, in other moods and over other channels: to
-sing while the network trains would take longer than the training. Those of 12,000
-singers need 14 GB of memory. A supervised contrastive loss compares 64 singers with
-four chunks each.
+Each singer sings twelve songs beforehand, in different moods and over different
+channels: singing while the network trains would take longer than the training. The
+songs of 12,000 singers need 14 GB of memory. A supervised contrastive loss compares 64
+singers with four chunks each.
 
-Then 500 further singers sing six songs each, as waveforms, from which the space is
-learned in which `VoiceFeatures` sees voices.
+Then 500 further singers sing six songs each, as waveforms, from which the space that
+`VoiceFeatures` maps voices into is learned.
 
-Stopped from the keyboard, it keeps what has been learnt so far. --output becomes what
-`SingerEmbedder.from_pretrained` reads: ``weights.safetensors``, ``space.safetensors``,
-and ``card.json`` with the parameters, this command and the figures: of 40 further
-synthetic singers and, with --data, of RAVDESS song, whose singers are all new to it, as
-``past_the_paper.py`` measures them, beside those of hand-crafted clips and, where it is
-installed, of Resemblyzer. What one machine has trained another can --measure.
+If stopped from the keyboard, it keeps what has been learned so far. --output becomes a
+folder that `SingerEmbedder.from_pretrained` reads: ``weights.safetensors``,
+``space.safetensors``, and ``card.json`` with the parameters, this command and the
+figures. These are for 40 further synthetic singers and, with --data, for RAVDESS song,
+whose singers are all new to it, as ``past_the_paper.py`` measures them, beside those of
+hand-crafted clips and, if it is installed, of Resemblyzer. An encoder trained on one
+machine can be measured on another, with --measure.
 """
 
 import shlex
@@ -204,22 +205,39 @@ def measure(arguments, voices):
 def main():
     """Read the command line, train unless that is done, measure."""
     parser = bare_parser(__doc__)
-    parser.add_argument("--singers", type=collection.positive, default=12_000)
-    parser.add_argument("--songs", type=collection.positive, default=12)
-    parser.add_argument("--batch-size", type=collection.positive, default=256)
+    parser.add_argument(
+        "--singers",
+        type=collection.positive,
+        default=12_000,
+        help="synthetic singers to train on",
+    )
+    parser.add_argument(
+        "--songs", type=collection.positive, default=12, help="songs of each singer"
+    )
+    parser.add_argument(
+        "--batch-size", type=collection.positive, default=256, help="chunks in a step"
+    )
     parser.add_argument(
         "--epochs",
         type=collection.positive,
         default=8,
-        help="of as many chunks as there are songs",
+        help="each of as many chunks as there are songs",
     )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--data", help="folder of RAVDESS song, to measure by")
     parser.add_argument(
-        "--measure", action="store_true", help="what --output holds; train nothing"
+        "--seed", type=int, default=0, help="seed of the singers and the training"
     )
-    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument(
+        "--device", default="auto", help="where the network runs: cpu, cuda, ..."
+    )
+    parser.add_argument("--data", help="folder of RAVDESS song, to measure on")
+    parser.add_argument(
+        "--measure",
+        action="store_true",
+        help="measure the encoder in --output; train nothing",
+    )
+    parser.add_argument(
+        "--output", type=Path, required=True, help="folder for the encoder"
+    )
     arguments = parser.parse_args()
     voices = load_ravdess(arguments.data) if arguments.data else None
     print(machine.describe())

@@ -1,4 +1,4 @@
-"""The losses of a fit, kept among its figures, and the paper's Figure 3 of them."""
+"""The losses of a fit, kept with its figures, and drawn as the paper's Figure 3."""
 
 import matplotlib
 import matplotlib.pyplot as plt

@@ -1,11 +1,12 @@
-"""The main job: name singers, and see how far the network is ahead of the baseline.
+"""Name singers, and see how far the network is ahead of the baseline.
 
     python examples/demo.py                  on singers synthesised on the spot
     python examples/demo.py my_recordings    on my_recordings/<singer>/<recording>
 
 Fits the SVM baseline and the network on the same folds, prints how many chunks and
-recordings each names rightly, and draws what the network did. Further pictures show
-where the library's encoder, which has heard none of these singers, lays the recordings.
+recordings each names correctly, and draws what the network did. Further pictures show
+the recordings as embedded by the library's encoder, which has heard none of these
+singers.
 """
 
 import argparse
@@ -165,8 +166,18 @@ def main():
     """Run the main job."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", help="recordings as <singer>/<recording>")
-    parser.add_argument("--output", type=Path, default=Path("demo_output"))
-    parser.add_argument("--max-epochs", type=int, default=24)
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("demo_output"),
+        help="folder for the pictures (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--max-epochs",
+        type=int,
+        default=24,
+        help="epochs of the network (default: %(default)s)",
+    )
     arguments = parser.parse_args()
     if arguments.max_epochs < 1:
         parser.error("--max-epochs must be 1 or more")

@@ -3,11 +3,11 @@
     python examples/search_hyperparameters.py
 
 Optuna's scikit-learn search tunes learning rate, dropout, batch size and the dimensions
-of an embedding of synthetic singers, whose songs are in part kept for the end. A set of
-values is worth how often the nearest recording among songs that were trained on is by
-the singer of a song that was not. As in Spearmint, a Gaussian process of what was seen
-so far says where to look next. The paper's values come first. Takes minutes, and the
-extra ``search``.
+of an embedding of synthetic singers; some of their songs are kept for a final test. The
+score of a set of values is how often, for a recording of a song that was not trained
+on, the nearest recording among songs that were is by the same singer. As in Spearmint,
+a Gaussian process of the results so far says where to look next. The paper's values
+come first. It takes minutes, and needs the extra ``search``.
 """
 
 import argparse
@@ -90,9 +90,24 @@ def named(values):
 def main():
     """Search, and say what the best values are worth on songs kept for the end."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--trials", type=int, default=20)
-    parser.add_argument("--singers", type=int, default=8)
-    parser.add_argument("--max-epochs", type=int, default=10)
+    parser.add_argument(
+        "--trials",
+        type=int,
+        default=20,
+        help="sets of values to try (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--singers",
+        type=int,
+        default=8,
+        help="synthetic singers to make (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--max-epochs",
+        type=int,
+        default=10,
+        help="epochs of each training (default: %(default)s)",
+    )
     arguments = parser.parse_args()
     if arguments.singers < 2 or min(arguments.trials, arguments.max_epochs) < 1:
         parser.error("needs two singers, a trial and an epoch at least")

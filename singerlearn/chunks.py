@@ -12,9 +12,10 @@ from sklearn.utils._set_output import _get_container_adapter
 class Chunks(Sequence):
     """Overlapping chunks of one recording's spectrogram.
 
-    At the paper's overlap of 80 % the chunks hold every frame five times. Here they are
-    views: a sequence of (n_bands, chunk_frames) arrays that weighs, and pickles as, the
-    spectrogram alone. ``np.asarray`` gives all of them as one read-only view.
+    At the paper's overlap of 80 %, every frame is in five chunks. Here the chunks are
+    views: a sequence of (n_bands, chunk_frames) arrays that takes no more memory, or
+    space when pickled, than the spectrogram. ``np.asarray`` gives all of them as one
+    read-only view, or as a copy if chunks of silence were left out.
 
     Parameters
     ----------
@@ -23,16 +24,16 @@ class Chunks(Sequence):
     chunk_frames : int, default=256
         Length of a chunk, in frames (5.94 s at 22 050 Hz, hop 512).
     hop_frames : int, default=51
-        Step between chunks, in frames (1.18 s); the frames after the last whole chunk
-        belong to none. Nor do those of a pause as long as a chunk: chunks of silence
-        alone are left out, lest they vote for whom silence resembles most.
+        Step between chunks, in frames (1.18 s). Frames after the last whole chunk
+        belong to none. Chunks of nothing but silence are left out, since they would
+        vote for whichever singer silence resembles most.
     front_end : dict, default=None
         How the spectrogram was made: its kind and parameters, by name.
 
     Attributes
     ----------
     spectrogram : ndarray of shape (n_bands, max(n_frames, chunk_frames))
-        The spectrogram; one shorter than a chunk is padded with silence (0) to one.
+        The spectrogram, padded with silence (0) if it is shorter than a chunk.
     starts : ndarray of shape (n_chunks,)
         The first frame of each chunk, a multiple of `hop_frames`.
     shape : tuple
@@ -41,8 +42,8 @@ class Chunks(Sequence):
     Raises
     ------
     ValueError
-        If the spectrogram is not a 2-D array with something in it, or if a length is
-        under one frame.
+        If the spectrogram is not a 2-D array, is empty, or if a length is under one
+        frame.
 
     Examples
     --------
@@ -69,7 +70,7 @@ class Chunks(Sequence):
             )
         missing = chunk_frames - spectrogram.shape[1]
         if missing > 0:
-            # Many times faster than np.pad, which counts with a store of spectrograms.
+            # Many times faster than np.pad, which matters with a store of spectrograms.
             padded = np.zeros((len(spectrogram), chunk_frames), spectrogram.dtype)
             padded[:, :-missing] = spectrogram
             spectrogram = padded
@@ -116,7 +117,7 @@ class Chunks(Sequence):
 
 
 def check_alike(chunks):
-    """Refuse recordings that were not chunked in one way, or hold no numbers."""
+    """Refuse recordings that were chunked differently, or hold NaN or infinity."""
     first = chunks[0]
     for i, other in enumerate(chunks):
         if (other.shape[1:], other.front_end) != (first.shape[1:], first.front_end):
@@ -155,7 +156,7 @@ def check_front_end(chunks, learned):
 
 
 def mean_of_each(rows):
-    """Return what is known of each recording: the mean over its chunks.
+    """Return the mean of each recording's rows, one row per chunk.
 
     Parameters
     ----------
@@ -169,7 +170,7 @@ def mean_of_each(rows):
 
 
 def by_recording(rows, n_chunks):
-    """Cut the rows of all chunks, below each other, into those of each recording.
+    """Split the rows of all chunks into one array per recording.
 
     Parameters
     ----------
@@ -184,19 +185,20 @@ def by_recording(rows, n_chunks):
 
 
 class ListOutputMixin:
-    """Give out one entry a recording: a list, or in pandas' output a Series.
+    """Return one entry per recording: a list, or a Series if pandas output is set.
 
     A transformer of recordings calls `_as_configured` at the end of its ``transform``.
     """
 
     def set_output(self, *, transform=None):
-        """Set the container of tables; of recordings' entries, lists stay lists.
+        """Choose the container of the output.
 
         Parameters
         ----------
         transform : {"default", "pandas", "polars"}, default=None
-            "pandas" makes a Series with X's index of them where X has one, lest tables
-            made of them later lose whose their rows are. None leaves it as it is.
+            Container of tables. Lists with one entry per recording stay lists, except
+            that "pandas" makes a Series with X's index, if X has one, so that tables
+            made of it later keep that index. None leaves the setting as it is.
 
         Returns
         -------
@@ -208,7 +210,7 @@ class ListOutputMixin:
         return self
 
     def _as_configured(self, entries, X):
-        """Return one entry a recording of X in the container that is wanted."""
+        """Return one entry per recording of X in the container that was chosen."""
         adapter = _get_container_adapter("transform", self)
         wants_pandas = adapter is not None and adapter.container_lib == "pandas"
         if not (wants_pandas and hasattr(X, "iloc")):
@@ -221,7 +223,7 @@ class ListOutputMixin:
 class ChunkClassifierMixin(ClassifierMixin):
     """Name recordings by the mean of their chunks' probabilities.
 
-    An estimator brings ``predict_proba_chunks`` and ``classes_``.
+    The estimator provides ``predict_proba_chunks`` and ``classes_``.
     """
 
     def predict(self, X):
@@ -235,7 +237,7 @@ class ChunkClassifierMixin(ClassifierMixin):
         Returns
         -------
         ndarray of shape (n_recordings,)
-            Labels out of ``classes_``.
+            Labels from ``classes_``.
         """
         best = self.predict_proba(X).argmax(axis=1)
         return self.classes_[best]

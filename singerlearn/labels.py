@@ -1,6 +1,6 @@
 """Labels of recordings: who sings, which song, what belongs together.
 
-There is one a recording, none is missing, and all are of one kind.
+There is one per recording, none is missing, and all are of the same kind.
 """
 
 import numpy as np
@@ -13,9 +13,9 @@ def encode_labels(labels, name, n=None, *, at_least=1, remedy="give one for each
     ----------
     labels : array-like of shape (n_recordings,)
     name : str
-        The argument that they came in, for errors.
+        The argument that they were given as, for errors.
     n : int, default=None
-        Number of recordings; None for that of the labels, one or more.
+        Number of recordings; None means that of the labels, one or more.
     at_least : int, default=1
         Number of distinct labels that are needed.
     remedy : str
@@ -63,21 +63,21 @@ def encode_labels(labels, name, n=None, *, at_least=1, remedy="give one for each
         )
     if not hasattr(labels, "dtype"):
         own_type = np.array(distinct.tolist())
-        # An array of names cuts a null character off a name's end; one of objects not.
+        # An array of names drops a null character at a name's end; objects keep it.
         if own_type.tolist() == distinct.tolist():
             distinct = own_type
     return distinct, codes
 
 
 def encode_given(labels, name, n):
-    """Return the labels as `encode_labels` codes them; None where there are none."""
+    """Return the labels as `encode_labels` codes them; None if there are none."""
     return None if labels is None else encode_labels(labels, name, n)[1]
 
 
 def encode_singers(y, n, *, at_least=2):
-    """Encode the singers that a model learns to tell: names, or whole numbers.
+    """Encode the singers that a model learns to tell apart: names, or whole numbers.
 
-    A column is taken for them, with scikit-learn's warning.
+    A column of shape (n_recordings, 1) is accepted, with scikit-learn's warning.
     """
     if as_entries(y).shape[1:] == (1,):
         from sklearn.utils.validation import column_or_1d  # a slow import
@@ -122,7 +122,7 @@ def as_groupings(groupings):
 def as_entries(labels):
     """Return labels as an array; a list as one of objects, in which None stays None.
 
-    What a masked array hides is None, too.
+    Masked entries become None, too.
     """
     if np.ma.is_masked(labels):
         return np.where(labels.mask, None, labels.data.astype(object))
@@ -130,7 +130,7 @@ def as_entries(labels):
 
 
 def is_label(entry):
-    """Tell labels from None, NaN, NaT, pandas' NA, and what holds several."""
+    """True for a label; False for None, NaN, NaT, pandas' NA, and containers."""
     try:
         hash(entry)
         return entry is not None and bool(entry == entry)  # NaN is not itself

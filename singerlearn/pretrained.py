@@ -1,10 +1,10 @@
-"""Networks that were trained before: weights in a file, and a card that tells of them.
+"""Pretrained networks: weights in a file, and a card that describes them.
 
 A pretrained network is a folder with ``weights.safetensors`` and ``card.json``. The
-card holds what the weights cannot say: the estimator's parameters, how recordings
-become chunks, and, for people, who trained it on what and how well it does. Beside them
-may lie ``space.safetensors``, the space in which `VoiceFeatures` sees voices. One comes
-with the library.
+card holds what the weights do not: the estimator's parameters, how recordings become
+chunks, and, for people, who trained it on what and how well it does. The folder may
+also hold ``space.safetensors``, the space that `VoiceFeatures` maps voices into. One
+such network comes with the library.
 """
 
 import json
@@ -29,7 +29,7 @@ BODY = (
     "block", "cardinality", "filters", "downsampling", "n_cepstra",
     "aggregation", "head_norm", "dense", "dropout",
 )  # fmt: skip
-# What cards cannot do without.
+# What every card must have.
 NEEDED = {
     "parameters": dict,
     "front_end": (dict, type(None)),
@@ -39,32 +39,32 @@ NEEDED = {
 
 
 class TransferMixin:
-    """Estimators whose network can begin where another one's training has ended."""
+    """Estimators whose network can start from pretrained weights."""
 
     _kept = BODY
 
     @classmethod
     def from_pretrained(cls, pretrained=SHIPPED, **parameters):
-        """Return an estimator whose network was trained before, on other singers.
+        """Return an estimator whose network was pretrained on other singers.
 
-        An embedder embeds recordings at once, and `fit` trains it further, on singers
-        of your own; a classifier has to be told by `fit` who they are. Clones, in
-        cross-validation say, begin from the same weights.
+        An embedder can embed recordings right away, and `fit` trains it further on your
+        own singers; a classifier has to learn in `fit` who they are. Clones, for
+        example in cross-validation, start from the same weights.
 
         Parameters
         ----------
         pretrained : str or Path, default="synthetic-singers"
-            A folder that :meth:`SingerEmbedder.save_pretrained` wrote; or the name of
+            A folder that :meth:`SingerEmbedder.save_pretrained` wrote, or the name of
             the encoder that comes with the library and was trained on synthetic singers
-            alone (a folder of this name is a `Path`). Its card tells how, and how well
-            it does: ``read_card()``.
+            alone (for a folder of this name, give a `Path`). Its card, ``read_card()``,
+            says how it was trained, and how well it does.
         **parameters
-            What shall differ: of the training, say, or the device.
+            Parameters to change, such as those of the training, or the device.
 
         Returns
         -------
         SingerEmbedder or SingerNetClassifier
-            The embedder is fitted.
+            An embedder is already fitted.
 
         Raises
         ------
@@ -88,30 +88,30 @@ class TransferMixin:
         return estimator
 
     def _restore(self, card):
-        """Make what `fit` makes of a pretrained network, where that needs no data."""
+        """Set what `fit` would set for a pretrained network, if that needs no data."""
 
 
 class PretrainedMixin(TransferMixin):
-    """Estimators that can be had fitted, and be kept for others."""
+    """Estimators that can be loaded already fitted, and saved for others."""
 
     _kept = (*BODY, "n_components", "loss", "margin", "loss_params")
 
     def save_pretrained(self, folder, **about):
-        """Keep the fitted network for `from_pretrained`: its weights, and a card.
+        """Save the fitted network for `from_pretrained`: its weights, and a card.
 
         Parameters
         ----------
         folder : str or Path
-            Made if need be.
+            Created if needed.
         **about
-            What else the card shall say, of numbers, words and lists: on whom it was
-            trained, how well it does.
+            What else to put on the card, in numbers, words and lists: for example, whom
+            it was trained on and how well it does.
 
         Raises
         ------
         TypeError, ValueError
-            If the card cannot be written, or would say something else than it has to;
-            nothing is written then.
+            If the card cannot be written, or `about` has a name that the card uses
+            itself; nothing is written then.
         """
         check_is_fitted(self, "net_")
         card = {
@@ -144,7 +144,7 @@ def read_card(pretrained=SHIPPED):
     FileNotFoundError
         If there is no such network.
     ValueError
-        If the card cannot be read, lacks something, or tells of chunks that this
+        If the card cannot be read, lacks something, or describes chunks that this
         version of the library does not know.
     """
     path = locate(pretrained) / CARD
@@ -165,13 +165,13 @@ def read_card(pretrained=SHIPPED):
     if fault := _fault(card["shape"], card["hop_frames"], card["front_end"]):
         raise ValueError(f"{path} is no card of a network: {fault}")
     kind = (card["front_end"] or {}).get("spectrogram")
-    if kind in CHUNKERS:  # an older one lacks what has come since
+    if kind in CHUNKERS:  # an older card lacks newer parameters
         card["front_end"] = CHUNKERS[kind]().front_end | card["front_end"]
     return card
 
 
 def _fault(shape, hop_frames, front_end):
-    """Return what is wrong with the chunks that a card tells of, or None."""
+    """Return what is wrong with the chunks that a card describes, or None."""
     if len(shape) != 2 or not all(isinstance(n, int) and n > 0 for n in shape):
         return f"its shape {shape} is not a number of bands and one of frames"
     if hop_frames < 1:
@@ -179,7 +179,7 @@ def _fault(shape, hop_frames, front_end):
     kind = (front_end or {}).get("spectrogram", "")
     if not isinstance(kind, str):
         return f"its front end has no spectrogram {kind!r}"
-    if kind not in CHUNKERS:  # of somebody's own, who brings chunks
+    if kind not in CHUNKERS:  # a user's own front end, used with ready-made chunks
         return None
     if unknown := front_end.keys() - CHUNKERS[kind]().front_end.keys():
         return (
@@ -203,12 +203,12 @@ def load_weights(module, pretrained, *, output=True):
     pretrained : str or Path
         As for `read_card`.
     output : bool, default=True
-        Whether the output layer's, too; else it stays as it is.
+        Whether to load the output layer's, too; otherwise that layer stays as it is.
 
     Raises
     ------
     ValueError
-        If the weights cannot be read, or are of a network of another shape.
+        If the weights cannot be read, or belong to a network of another shape.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load
@@ -229,7 +229,7 @@ def load_weights(module, pretrained, *, output=True):
         or name not in own
         or own[name].shape != weights[name].shape
     ]
-    # What it hears, and some ways to sum frames up, have no weights.
+    # Its input, and some ways to aggregate frames, have no weights.
     trained = read_card(pretrained)["parameters"]
     weightless = "n_cepstra", "aggregation"
     differ += [name for name in weightless if getattr(module, name) != trained[name]]
@@ -243,14 +243,14 @@ def load_weights(module, pretrained, *, output=True):
 
 
 def save(module, card, folder):
-    """Write a network's weights and its card into a folder, made if need be."""
+    """Write a network's weights and its card into a folder, created if needed."""
     from safetensors.torch import save as as_bytes
 
     folder = Path(folder).expanduser()
     text = json.dumps(card, indent=1, ensure_ascii=False, default=_plain)
     weights = {name: value.contiguous() for name, value in module.state_dict().items()}
     folder.mkdir(parents=True, exist_ok=True)
-    # Both lie there before either takes its place, lest one be left with an old other.
+    # Both are complete before either takes its place, so that new and old do not mix.
     unfinished = {name: folder / f"{name}.unfinished" for name in (WEIGHTS, CARD)}
     _write(unfinished[WEIGHTS], as_bytes(weights))
     _write(unfinished[CARD], f"{text}\n".encode())
@@ -259,7 +259,7 @@ def save(module, card, folder):
 
 
 def _write(path, content):
-    # Not by safetensors, whose files their owner alone may read.
+    # Not written by safetensors, whose files only their owner may read.
     try:
         path.write_bytes(content)
     except OSError as error:
@@ -267,14 +267,14 @@ def _write(path, content):
 
 
 def _plain(value):
-    """Return what numpy holds as Python has it, for a card."""
+    """Turn numpy's values into plain Python ones, for a card."""
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     raise TypeError(f"a card holds numbers, words and lists, not {value!r}")
 
 
 def save_space(pretrained, scalings, offset):
-    """Keep, beside a pretrained network, how features are seen as those of voices.
+    """Store, beside a pretrained network, the space that features are mapped into.
 
     Parameters
     ----------
@@ -292,7 +292,7 @@ def save_space(pretrained, scalings, offset):
 
 
 def load_space(pretrained):
-    """Return scalings and offset that `save_space` kept, in double precision.
+    """Return the scalings and offset that `save_space` stored, in double precision.
 
     Raises
     ------
@@ -325,6 +325,6 @@ def load_space(pretrained):
 
 
 def fingerprint(pretrained):
-    """Return a number that tells a network's weights from others, shape (1,)."""
+    """Return a checksum of a network's weights, shape (1,)."""
     weights = (locate(pretrained) / WEIGHTS).read_bytes()
     return np.array([crc32(weights)], np.uint32)

@@ -1,12 +1,13 @@
 """Waveform to decibel spectrogram, as librosa's chain computes it, but faster.
 
 Axes are librosa's, bands then frames. Frames are centred: the recording is padded with
-half a window of silence at both ends, so frame t lies around sample t * hop_length.
+half a window of silence at both ends, so frame t is centred on sample t * hop_length.
 
 Decibels are relative to the recording's own maximum, clipped at -top_db and offset by
-it, so that values lie in [0, top_db] and a gain changes nothing (paper, section 3.2).
-librosa's absolute floor of 1e-10 is therefore left out: it would lift the silence in
-recordings under about -80 dB of full scale, and turn the quietest into full scale.
+top_db, so that values lie in [0, top_db] and a gain changes nothing (paper, section
+3.2). librosa's absolute floor of 1e-10 is therefore left out: it would raise the
+silence in recordings below about -80 dB of full scale, and turn the quietest ones into
+full scale.
 """
 
 import warnings
@@ -33,7 +34,7 @@ def log_mel(
     fmin=0.0,
     fmax=None,
 ):
-    """Mel power spectrogram in decibels under the recording's maximum.
+    """Mel power spectrogram in decibels relative to the recording's maximum.
 
     Parameters
     ----------
@@ -50,18 +51,18 @@ def log_mel(
     top_db : float, default=60.0
         Range kept, in dB.
     fmin, fmax : float, default=0.0 and None
-        Lowest and highest frequency, in Hz; None stands for half the sampling rate.
+        Lowest and highest frequency, in Hz; None means half the sampling rate.
 
     Returns
     -------
     spectrogram : ndarray of shape (n_mels, n_frames), float32
-        Decibels in [0, top_db]; of an even `n_fft`, 1 + n_samples // hop_length frames.
+        Decibels in [0, top_db]; 1 + n_samples // hop_length frames if `n_fft` is even.
 
     Raises
     ------
     ValueError
-        If the waveform is not 1-D, is empty or silent, or holds NaN, or if frequencies
-        do not rise from `fmin` to `fmax` and half the sampling rate.
+        If the waveform is not 1-D, is empty or silent, or holds NaN; or unless
+        ``0 <= fmin < fmax <= sampling_rate / 2``.
 
     See Also
     --------
@@ -79,7 +80,7 @@ def log_mel(
     bands = mel_bands(sampling_rate, n_fft, n_mels, fmin, fmax)
     mel = []
     for frames in _windowed(y, n_fft, hop_length):
-        # Transformed as columns: of rows, the sparse product would make columns first.
+        # Transformed as columns: the sparse product would first turn rows into columns.
         parts = rfft(frames.T, axis=0).view(np.float32)
         # Columns are real and imaginary parts in turn, whose squares add up to power.
         both = bands @ np.square(parts, out=parts)
@@ -99,7 +100,7 @@ def spectra(y, *, n_fft, hop_length, block_frames=128):
     hop_length : int
         Samples between frames.
     block_frames : int, default=128
-        Frames in a block, but for the last. Blocks of 64 and of 512 were slower.
+        Frames in a block, except the last. Blocks of 64 and of 512 were slower.
 
     Yields
     ------
@@ -156,7 +157,7 @@ def mel_bands(sampling_rate, n_fft, n_mels, fmin, fmax):
     Raises
     ------
     ValueError
-        If frequencies do not rise from `fmin` to `fmax` and half the sampling rate.
+        Unless ``0 <= fmin < fmax <= sampling_rate / 2``.
     """
     highest = sampling_rate / 2
     fmax = highest if fmax is None else fmax
@@ -203,12 +204,12 @@ def log_cqt(
     fmin=C1_HZ,
     top_db=60.0,
 ):
-    """Constant-Q power spectrogram in decibels under the recording's maximum.
+    """Constant-Q power spectrogram in decibels relative to the recording's maximum.
 
-    The defaults are semitones over 8 octaves from C1. A ninth would not fit under half
-    of 22 050 Hz, and with 96 bands the network has as many parameters as on Mel, which
-    is what the paper's Table 1 counts. A recording shorter than the longest filter
-    (0.74 s) is followed by silence.
+    The defaults are semitones over 8 octaves from C1. A ninth octave would not fit
+    below half of 22 050 Hz, and with 96 bands the network has as many parameters as
+    with Mel: those that the paper's Table 1 counts. A recording shorter than the
+    longest filter (0.74 s) is padded with silence at its end.
 
     Parameters
     ----------
@@ -247,7 +248,7 @@ def log_cqt(
     y = _as_waveform(y)
     n_frames = 1 + len(y) // hop_length
     # The longest filter, a power of two, holds under 2 * bins_per_octave periods of
-    # fmin. Of a shorter recording librosa warns, and cuts its octaves off as they ring.
+    # fmin. If the recording is shorter, librosa warns, and cuts off ringing octaves.
     n_longest = 2 ** ceil(log2(2 * bins_per_octave * sampling_rate / fmin))
     if len(y) < n_longest:
         y = np.pad(y, (0, n_longest - len(y)))
@@ -279,7 +280,7 @@ def frame_features(y, *, sampling_rate, n_fft, hop_length, n_mfcc, chroma=True):
     n_mfcc : int
         Mel-frequency cepstral coefficients.
     chroma : bool, default=True
-        Whether the 12 of chroma come first.
+        Whether the 12 features of chroma come first.
 
     Returns
     -------
@@ -303,7 +304,7 @@ def frame_features(y, *, sampling_rate, n_fft, hop_length, n_mfcc, chroma=True):
         magnitude = np.abs(block).T  # (n_bins, n_frames)
         power = np.square(magnitude)
         if chroma:
-            # Estimated, the tuning would take most of the time, and the same note could
+            # Estimating the tuning would take most of the time, and the same note could
             # fall into another bin in the next recording.
             pitch_classes.append(chroma_stft(S=power, tuning=0.0, **bins))
         mel.append(melspectrogram(S=power, **bins))
@@ -320,7 +321,7 @@ def frame_features(y, *, sampling_rate, n_fft, hop_length, n_mfcc, chroma=True):
                 ]
             )
         )
-    # Of the whole recording at once: its floor lies 80 dB under the loudest frame.
+    # For the whole recording at once: the floor lies 80 dB below the loudest frame.
     cepstrum = mfcc(S=power_to_db(np.hstack(mel)), n_mfcc=n_mfcc)
     parts = [cepstrum, np.hstack(shape)]
     if chroma:
@@ -329,7 +330,7 @@ def frame_features(y, *, sampling_rate, n_fft, hop_length, n_mfcc, chroma=True):
 
 
 def decibels(power, top_db):
-    """Turn power, in place, into decibels in [0, top_db] under its maximum.
+    """Turn power, in place, into decibels in [0, top_db], its maximum into top_db.
 
     Parameters
     ----------
@@ -346,7 +347,7 @@ def decibels(power, top_db):
     Raises
     ------
     ValueError
-        If there is no power, or NaN.
+        If the power is all zero, or holds NaN or infinity.
     """
     reference = power.max()
     if not 0 < reference < np.inf:  # NaN fails, too

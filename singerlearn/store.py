@@ -6,13 +6,13 @@ One file holds one spectrogram::
     <folder>/files/<digest of a file's identity>        the digest of its bytes
     <folder>/locks/<two digits>                         one computes, others wait
 
-A file comes into being under its name whole, by a rename, and is never changed: a
-reader meets all of it or nothing. It opens with a checksum of its place and its
-contents, so what is damaged, cut off, moved or foreign is not there, to a reader.
+A file gets its name by a rename, once it is complete, and is never changed: a reader
+finds all of it or nothing. It starts with a checksum of its place and its contents, so
+that readers ignore files that are damaged, cut off, moved or foreign.
 
-(joblib.Memory knows a file by its path, not by its bytes; it unpickles whatever lies in
-its folder, serves bits that have flipped, and takes as long to look up as a second of
-audio to transform.)
+(joblib.Memory identifies a file by its path, not by its bytes; it unpickles whatever is
+in its folder, serves bits that have flipped, and a look-up takes as long as
+transforming a second of audio.)
 """
 
 import hashlib
@@ -42,10 +42,10 @@ _N_BANDS = struct.Struct("<I")
 # time in steps, of up to two seconds (FAT).
 _SETTLED_NS = 2_000_000_000
 
-# Longer than any recording takes. After it, work is done twice rather than not at all.
+# Longer than any recording takes. After this, work is done twice, not blocked for ever.
 _PATIENCE_S = 300
 
-# An unfinished file that is older has no writer any more.
+# An unfinished file that is older no longer has a writer.
 _ABANDONED_S = 3600
 
 
@@ -55,21 +55,22 @@ class SpectrogramStore:
 
     Give it, or just the folder's path, to :class:`MelChunker` or :class:`CQTChunker`:
     each spectrogram is then computed once, however many folds, searches, processes and
-    runs ask for it. Recordings are known by their content: a file may be moved or
-    copied, and one that is rewritten in place is computed anew. Any number of processes
-    may share the folder, and be killed at any moment; what is damaged is computed
-    again. All of it can be deleted at any time, at no more than the cost of computing
-    it again. A disk that is full, or a folder that may only be read, costs a warning.
+    runs ask for it. Recordings are identified by their content: a file may be moved or
+    copied, and one that is rewritten in place is computed again. Any number of
+    processes may share the folder, and may be killed at any moment; damaged entries are
+    computed again. Everything in the folder can be deleted at any time, at no more than
+    the cost of computing it again. If the disk is full, or the folder read-only, a
+    warning says so and work goes on.
 
     Parameters
     ----------
     folder : str or Path
-        Made when it is first written to. A ``~`` at its beginning is your home.
+        Created when it is first written to. A ``~`` at its beginning is your home.
     dtype : {"uint16", "uint8"}, default="uint16"
-        The decibels are kept in 65 536 or 256 equal steps over the chunker's `top_db`,
-        silence and maximum exactly. For 60 dB the error is at most 0.0005 dB in 2 bytes
-        or 0.12 dB in 1 (float16 would err by 0.016 dB in 2). A four-minute recording
-        of 96 bands takes 2.0 or 1.0 MB.
+        Decibels are stored in 65 536 or 256 equal steps over the chunker's `top_db`;
+        silence and maximum are exact. For 60 dB, the error is at most 0.0005 dB in 2
+        bytes or 0.12 dB in 1 (float16 would err by 0.016 dB in 2). A four-minute
+        recording of 96 bands takes 2.0 or 1.0 MB.
 
     Raises
     ------
@@ -79,12 +80,12 @@ class SpectrogramStore:
     Notes
     -----
     A chunker with a store returns what the store keeps, in float32, the first time as
-    ever after: results do not depend on what lies in the folder.
+    well as later: results do not depend on what is in the folder.
 
-    To know a file its bytes are hashed, once: its path, size, inode and times of change
-    stand for them after, unless it changed within two seconds of being hashed. On
-    Windows a program that rewrites a file, keeps its size and sets its time back would
-    go unnoticed.
+    To identify a file, its bytes are hashed once; from then on, its path, size, inode
+    and times of change stand for them, unless it changed within two seconds of being
+    hashed. On Windows, a program that rewrites a file, keeps its size and sets its time
+    back would go unnoticed.
 
     Examples
     --------
@@ -122,10 +123,10 @@ class SpectrogramStore:
         Parameters
         ----------
         recording : path, waveform or (waveform, sampling_rate) pair
-            What to know the spectrogram by, together with the parameters.
+            What identifies the spectrogram, together with the parameters.
         parameters : dict
-            All else that decides its numbers: words or numbers by name; among them
-            ``top_db``, the largest decibel.
+            Everything else that its numbers depend on: words or numbers by name, among
+            them ``top_db``, the largest value in dB.
         compute : callable
             Returns the spectrogram, of shape (n_bands, n_frames), in [0, top_db] dB.
 
@@ -154,7 +155,7 @@ class SpectrogramStore:
         return self._decode(body, top_db)
 
     def info(self):
-        """Say what is in the folder.
+        """Return what is in the folder.
 
         Returns
         -------
@@ -179,16 +180,16 @@ class SpectrogramStore:
         }
 
     def prune(self, *, max_bytes=None, max_age_days=None):
-        """Remove what was not used for long, and what killed processes left behind.
+        """Remove what has not been used for long, and what killed processes left.
 
-        Safe beside processes that use the store: they compute what they miss.
+        Safe while other processes use the store: they compute what is missing.
 
         Parameters
         ----------
         max_bytes : int, default=None
-            Size to keep: the least recently used goes first. None stands for any size.
+            Size to keep: the least recently used files go first. None means any size.
         max_age_days : float, default=None
-            Days since the last use after which a file goes. None stands for ever.
+            Days since the last use after which a file is removed. None means never.
 
         Returns
         -------
@@ -214,7 +215,7 @@ class SpectrogramStore:
         return removed
 
     def _digest(self, recording):
-        """Digest of the content; None if it has none that `load` would take."""
+        """Return a digest of the content; None if `load` would not take it."""
         if isinstance(recording, (str, os.PathLike)):
             # Reading a pipe would empty it.
             return self._file_digest(recording) if os.path.isfile(recording) else None
@@ -261,13 +262,13 @@ class SpectrogramStore:
         return digest
 
     def _name(self, parameters):
-        """Name of the folder for these parameters, of which `_parse` makes them."""
+        """Return the name of the folder for these parameters; `_parse` reads it."""
         parts = []
         for name, value in {**parameters, "dtype": self.dtype}.items():
             if value is None:
                 value = "null"
             elif not isinstance(value, str):
-                # 22050 and 22050.0 are one rate, of any type of number.
+                # 22050 and 22050.0 are the same rate, whatever the type of number.
                 value = f"{float(value):.17g}"
             parts.append(f"{name}={value}")
         return ",".join(parts)
@@ -296,11 +297,11 @@ class SpectrogramStore:
         return decibels.reshape(n_bands, -1)
 
     def _read(self, path):
-        """Return what was written there; None if that is not, or not as it was."""
+        """Return what was written there; None if it is missing or damaged."""
         try:
             with open(path, "rb", buffering=0) as file:
-                # Not mapped: a map changes with its file after it was checked, and a
-                # disk that fails then ends the process.
+                # Not memory-mapped: a map would change with its file after the check,
+                # and a disk that fails then would end the process.
                 content = memoryview(file.read())
         except OSError:
             return None
@@ -313,7 +314,7 @@ class SpectrogramStore:
 
     def _write(self, path, body):
         """Write a file, or none at all, and warn if that is not possible."""
-        # No fsync: what a failing power supply cuts off has another checksum.
+        # No fsync: a file cut off by a power failure does not match its checksum.
         unfinished = f"{path}.{secrets.token_hex(8)}"
         try:
             os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -338,9 +339,9 @@ class SpectrogramStore:
     def _files(self):
         """Iterate over the store's files: path, status, and whether it is unfinished.
 
-        Nothing else in the folder is looked at, lest a user's files be pruned.
+        Nothing else in the folder is looked at, so that no user's files are pruned.
         """
-        with suppress(OSError):  # the folder deleted meanwhile
+        with suppress(OSError):  # the folder was deleted meanwhile
             for path in Path(self.folder).glob("*/*"):
                 match = _OURS.fullmatch(f"{path.parent.name}/{path.name}")
                 if match:
@@ -349,7 +350,7 @@ class SpectrogramStore:
 
 
 def _blake2b(content=b""):
-    """Hash as fast as any of the standard library that has no known collisions."""
+    """Return a hash as fast as any in the standard library without known collisions."""
     return hashlib.blake2b(content, digest_size=16)
 
 
@@ -360,7 +361,7 @@ def _checksum(path, body):
 
 
 def _parse(name):
-    """Parameters of a folder's name."""
+    """Return the parameters that a folder's name holds."""
     parameters = {}
     for part in name.split(","):
         key, _, value = part.partition("=")

@@ -1,4 +1,4 @@
-"""What the library knows of voices beforehand, as features of a recording's chunks."""
+"""Features of a recording's chunks that describe the voice, without any training."""
 
 import os
 from numbers import Integral
@@ -26,61 +26,65 @@ from singerlearn.pretrained import (
 )
 from singerlearn.store import SpectrogramStore
 
-# Recordings whose spectrograms, and hidden layers of thousands of numbers a chunk, are
-# in memory together.
+# Recordings whose spectrograms, and hidden layers of thousands of numbers per chunk,
+# are in memory together.
 AT_ONCE = 16
 
 
 class _EveryClip(HandcraftedFeatures, auto_wrap_output_keys=None):
-    """Silent ones, too: of which chunks are heard, the spectrogram decides."""
+    """Keeps silent clips, too: the spectrogram decides which chunks are heard."""
 
     def _is_heard(self, y, n_frames):
         return np.ones(n_frames, dtype=bool)
 
 
 class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
-    """Recordings to what tells voices apart in each chunk, whatever is sung.
+    """Turn recordings into features of each chunk that tell voices, not songs, apart.
 
-    Hand-crafted features and what a pretrained encoder makes of the same chunk stand
-    side by side. The former are those of :class:`HandcraftedFeatures` without chroma,
-    which tells the notes, and of recordings brought to one level, which tells the
-    microphone. By default they are seen in a space that was learned from singers in
-    many songs: there everything varies equally, and independently, while a singer goes
-    on to other songs (within-class covariance normalisation). The space that comes with
-    the library has been learned from synthetic singers, as its encoder has, so that no
-    recording is needed to compare voices. There is nothing to fit; but who is fitted
-    refuses to hear with other weights later, which lie in the same folder by then.
+    Each chunk is described by hand-crafted features and by what a pretrained encoder
+    makes of it, side by side. The hand-crafted features are those of
+    :class:`HandcraftedFeatures` without chroma, which reflects the notes, and with all
+    recordings brought to the same level, which reflects the microphone.
+
+    By default they are mapped into a space that was learned from singers in many songs.
+    As a singer goes from song to song, all dimensions of this space vary equally and
+    independently (within-class covariance normalisation). The space that comes with the
+    library was learned from synthetic singers, like its encoder, so voices can be
+    compared without any recordings to learn from.
+
+    `fit` learns nothing, but it remembers the encoder's weights: a fitted transformer
+    refuses to work if the encoder's folder holds other weights later.
 
     Parameters
     ----------
     pretrained : str or Path, default="synthetic-singers"
         The encoder, as for :meth:`SingerEmbedder.from_pretrained`.
     whiten : bool, default=True
-        Whether the encoder's hidden layer is taken and the features are seen in the
-        learned space, which :func:`~singerlearn.voices.learn_space` has kept beside the
-        encoder: to compare voices. Else the encoder's output is taken and features stay
-        as they are, for a classifier that learns what varies by itself, such as
-        discriminant analysis with shrunken covariances: to name known singers.
+        True to compare voices: the features, with the encoder's hidden layer, are
+        mapped into the learned space, which
+        :func:`~singerlearn.voices.learn_space` stored beside the encoder. False to name
+        known singers: the features, with the encoder's output, stay as they are, for a
+        classifier that learns by itself what varies, such as discriminant analysis with
+        shrunken covariances.
     store : path or SpectrogramStore, default=None
         Keeps spectrograms, as for :class:`MelChunker`.
     device : str, default="auto"
-        Where the encoder is computed: "cpu", "cuda", ...; "auto" takes a GPU where
-        there is one.
+        Where the encoder runs: "cpu", "cuda", ...; "auto" takes a GPU if there is one.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        What the encoder's convolutions compute in; "auto" is bfloat16 where the device
-        is fast in it, which moves features by a few thousandths of their spread.
+        What the encoder's convolutions compute in; "auto" is bfloat16 if the device is
+        fast in it, which moves features by a few thousandths of their spread.
     n_jobs : int, default=None
         Threads that read recordings, as joblib counts them.
 
     Attributes
     ----------
     fingerprint_ : ndarray of shape (1,)
-        What tells the encoder's weights from others; there after `fit`.
+        A checksum of the encoder's weights, set by `fit`.
 
     See Also
     --------
     ClipClassifier : Names singers by the features of chunks.
-    ClipEmbedder : Lays recordings out by them.
+    ClipEmbedder : Embeds recordings by the features of chunks.
 
     References
     ----------
@@ -131,7 +135,7 @@ class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
         self.n_jobs = n_jobs
 
     def fit(self, X, y=None):
-        """Check parameters, encoder and that X is a list of recordings.
+        """Check the parameters, the encoder, and that X is a list of recordings.
 
         Parameters
         ----------
@@ -143,8 +147,7 @@ class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
         Returns
         -------
         self : VoiceFeatures
-            The transformer, which has learnt nothing but what the encoder's weights
-            are.
+            The transformer, which has learned nothing but the checksum of the encoder.
 
         Raises
         ------
@@ -157,7 +160,7 @@ class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
         return self
 
     def transform(self, X):
-        """Load the recordings and describe their chunks; no `fit` is needed before.
+        """Load the recordings and describe their chunks; no `fit` is needed first.
 
         Parameters
         ----------
@@ -167,15 +170,16 @@ class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
         Returns
         -------
         list of n_recordings ndarrays of shape (n_chunks, n_features)
-            In the order of X. Whitened, their means are compared by angle (cosine
-            similarity), or by Euclidean distance.
+            In the order of X. To compare recordings by whitened features, take the mean
+            over each one's chunks, and compare means by cosine similarity or Euclidean
+            distance.
 
         Raises
         ------
         FileNotFoundError, ValueError
             If a recording cannot be read or has nothing to hear (the message names it),
             or if there is no such encoder, no space beside it, or another encoder than
-            when it was fitted.
+            in `fit`.
         """
         recordings = self._check(X)
         read_card(self.pretrained)
@@ -201,7 +205,7 @@ class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
         return self._as_configured(features, X)
 
     def get_feature_names_out(self, input_features=None):
-        """Names of the features: the space's dimensions, or what stands side by side.
+        """Names of the features: dimensions of the space or, unwhitened, all features.
 
         Parameters
         ----------
@@ -211,8 +215,8 @@ class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
         Returns
         -------
         names : ndarray of str of shape (n_features,)
-            Such as ``voice007``, those in which singers differ most first; or
-            ``mfcc03_std`` and ``singerembedder7``.
+            Such as ``voice007``, the dimensions in which singers differ most first; or,
+            unwhitened, such as ``mfcc03_std`` and ``singerembedder7``.
         """
         if self.whiten:
             n_dimensions = len(load_space(self.pretrained)[1])
@@ -222,7 +226,7 @@ class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
         return np.concatenate(parts)
 
     def _side_by_side(self, recordings, layer):
-        """Yield the features of each recording's chunks as they are."""
+        """Yield the features of each recording's chunks, not whitened."""
         encoder, chunker, clipper = self._parts(layer)
         clips = clipper.transform(recordings)
         for first in range(0, len(recordings), AT_ONCE):
@@ -233,7 +237,7 @@ class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
                 yield np.hstack([every[own.starts // own.hop_frames], embedded])
 
     def _parts(self, layer):
-        """Return the encoder, its chunker, and what makes clips of the same chunks."""
+        """Return the encoder, its chunker, and a transformer for the same clips."""
         encoder = SingerEmbedder.from_pretrained(
             self.pretrained,
             device=self.device,
@@ -262,31 +266,31 @@ class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
 def learn_space(
     pretrained, recordings, singers, *, n_components=100, device="auto", n_jobs=None
 ):
-    """Learn the space in which `VoiceFeatures` sees voices, and keep it.
+    """Learn the space that `VoiceFeatures` maps voices into, and store it.
 
-    It is the latent space of :class:`PLDA`: what changes from one chunk of a singer to
-    another has variance 1 in every dimension, and dimensions in which singers differ
-    most come first.
+    It is the latent space of :class:`PLDA`: in every dimension, chunks of the same
+    singer vary with variance 1, and the dimensions in which singers differ most come
+    first.
 
     Parameters
     ----------
     pretrained : str or Path
-        Folder of the encoder, where the space will lie, too.
+        Folder of the encoder; the space is stored there, too.
     recordings : list of n_recordings paths, waveforms or (waveform, rate) pairs
         Of many singers, hundreds rather than dozens, each in several songs. The encoder
-        should not have been trained on them, or will seem to know them too well.
+        should not have been trained on them, or it will seem to know them too well.
     singers : array-like of shape (n_recordings,)
-        Who sings each.
+        The singer of each recording.
     n_components : int, default=100
-        Principal components kept of the encoder's hidden layer, at most.
+        How many principal components of the encoder's hidden layer to keep, at most.
     device, n_jobs
         As for `VoiceFeatures`.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        If a recording cannot be used, if there is no such encoder or it is that of the
-        library, if lengths disagree, or if a singer has one recording only.
+        If a recording cannot be used, if there is no such encoder or it is the
+        library's own, if lengths disagree, or if a singer has only one recording.
     """
     if locate(pretrained).resolve() in ENCODERS.values():
         raise ValueError(
@@ -310,13 +314,13 @@ def learn_space(
     _, _, clipper = voices._parts("hidden")
     is_clip = np.arange(features.shape[1]) < len(clipper.get_feature_names_out())
     most = min(n_components, len(features) - 1, np.sum(~is_clip))
-    # Not by the randomised solver, lest another run give another space.
+    # The randomised solver would give another space in another run.
     main = PCA(most, whiten=True, svd_solver="covariance_eigh")
     beside = make_column_transformer(
         (StandardScaler(), is_clip), (make_pipeline(StandardScaler(), main), ~is_clip)
     )
     space = make_pipeline(beside, PLDA()).set_output(transform="default")
     space.fit(features, whose)
-    # All its steps are linear: what they do to nothing, and to each feature alone.
+    # All its steps are affine: zeros give the offset, and unit vectors the scalings.
     offset = space.transform(np.zeros((1, len(is_clip))))[0]
     save_space(pretrained, space.transform(np.eye(len(is_clip))) - offset, offset)

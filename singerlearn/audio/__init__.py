@@ -1,7 +1,7 @@
 """The one place that opens audio: recordings of any kind become mono float32.
 
 A *recording* is a path, a 1-D waveform, or a ``(waveform, sampling_rate)`` pair; ``X``
-is a list with one entry a recording. Float waveforms are taken as they are, whatever
+is a list with one entry per recording. Float waveforms are taken as they are, whatever
 their scale; integers are PCM and are divided by the full scale of their type. Channels
 are averaged.
 """

@@ -1,4 +1,4 @@
-"""Files of any format to blocks of samples, read to their end or refused."""
+"""Decode files of any format into blocks of samples, and refuse damaged ones."""
 
 import os
 import re
@@ -10,23 +10,23 @@ import soundfile as sf
 
 from singerlearn.audio.tags import without_tags
 
-_UNRECOGNISED = 1  # the error code of libsndfile for kinds that it does not know
+_UNRECOGNISED = 1  # libsndfile's error code for formats that it does not know
 
 # Containers without a header, whose length FFmpeg guesses from the first bit rate.
 _HEADERLESS = ("aac", "amr")
 
-# Samples decoded, mixed down and resampled at a time: hours of stereo never lie in
-# memory at their own rate, and threads over files seldom wait for each other, as they
-# would between shorter blocks.
+# Samples decoded, mixed down and resampled at a time: hours of stereo are never in
+# memory at their original rate, and threads over files rarely wait for each other, as
+# they would with shorter blocks.
 _BLOCK = 2**18
 
-# Samples that a codec may announce beyond those it holds: two frames of MP3, by which
-# it pads, or is delayed.
+# Samples that a codec may announce beyond those it holds: two MP3 frames of padding or
+# delay.
 _SLACK = 2304
 
 _PCM_16 = np.float32(2**-15)  # a step of 16 bits, in [-1, 1)
 
-# Bytes that may be left behind the samples, tags apart: a last frame that only pads.
+# Bytes that may follow the samples, besides tags: a last frame of padding.
 _TRAILER = 2**12
 
 
@@ -48,12 +48,11 @@ def decode(path):
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it cannot be decoded, at once or, having begun, to its end.
+        If it cannot be decoded at all, or not to its end.
     """
     _check_file(path)
-    # Opened here: a name may hold bytes that are no text, which soundfile would not
-    # encode, or a colon, with which FFmpeg would take it for a URL; and only who has
-    # the file can tell what is left of it.
+    # Opened here: soundfile cannot encode a name whose bytes are not text, FFmpeg takes
+    # a name with a colon for a URL, and the open file tells how much is left unread.
     with open(path, "rb", buffering=0) as raw:
         raw.name = "recording"  # both libraries would believe a suffix, right or wrong
         try:
@@ -80,8 +79,9 @@ def _check_file(path):
 class _StreamedFile(sf.SoundFile):
     """A sound file that is read once, from start to end.
 
-    After every read of a file that can, soundfile seeks to where it is. That leaves a
-    gap in an mp3, and fails at the end of a FLAC of unknown length (from a pipe).
+    After every read of a seekable file, soundfile seeks to the current position. That
+    leaves a gap in an mp3, and fails at the end of a FLAC of unknown length (from a
+    pipe).
     """
 
     def seekable(self):
@@ -89,16 +89,16 @@ class _StreamedFile(sf.SoundFile):
 
 
 def _open(raw):
-    # On Windows libraries need not share the numbers of open files.
+    # On Windows, libraries may not share file descriptors.
     return _StreamedFile(raw if os.name == "nt" else raw.fileno(), closefd=False)
 
 
 def _soundfile_blocks(file, raw):
     decoded = 0
     rate, announced = file.samplerate, _announced_frames(file)
-    # libsndfile takes twice as long to scale 16 bits of a WAV as to read them.
+    # libsndfile takes twice as long to scale 16-bit WAV samples as to read them.
     dtype = "int16" if file.subtype == "PCM_16" else "float32"
-    # Asked for more than it takes to be there, it would read it and drop it.
+    # Asked for more frames than it believes there are, it would read and drop them.
     read = partial(file.read, dtype=dtype, always_2d=True)
     try:
         while len(block := read(min(_BLOCK, file.frames - decoded))):
@@ -116,9 +116,9 @@ def _soundfile_blocks(file, raw):
 
 
 def _check_exhausted(raw):
-    """Refuse a file of which libsndfile has left something to hear.
+    """Refuse a file of which libsndfile has left audio unread.
 
-    It believes the header, or what the first frames let it guess.
+    It trusts the header, or what it guesses from the first frames.
     """
     left = without_tags(raw.read()).strip(b"\0")
     if len(left) > max(_TRAILER, 0.01 * raw.tell()):
@@ -130,21 +130,21 @@ def _check_exhausted(raw):
 
 
 def _announced_frames(file):
-    """Frames by the header, 0 if it does not know."""
+    """Return the number of frames that the header announces, 0 if it does not."""
     if file.frames > 2**62:
         return 0
-    # Of a WAV or AIFF cut off, libsndfile counts the frames that are there.
+    # For a truncated WAV or AIFF, libsndfile counts the frames that are there.
     sizes = re.search(
         r"(?:data|SSND) *: (\d+) \(should be ([1-9]\d*)\)", file.extra_info
     )
-    # Writers to a pipe announce about 2 or 4 GiB, whatever will come.
+    # Writers to a pipe announce about 2 or 4 GiB, whatever follows.
     if sizes is None or int(sizes[1]) > 2**31 - 2**16:
         return file.frames
     return file.frames * int(sizes[1]) / int(sizes[2])
 
 
 def _pyav_blocks(raw, refused):
-    """Decode by PyAV what libsndfile has refused, for the reason given."""
+    """Decode with PyAV what libsndfile refused; `refused` is its error."""
     known = refused.code != _UNRECOGNISED
     try:
         import av
@@ -157,17 +157,17 @@ def _pyav_blocks(raw, refused):
 
     decoded, kinds = 0.0, set()
     try:
-        # A playlist among the recordings shall open no other file, nor an address.
+        # A playlist among the recordings must not open other files or URLs.
         with av.open(raw, options={"protocol_whitelist": "none"}) as container:
             if not container.streams.audio:
                 raise ValueError("the file has no audio stream")
             stream = container.streams.audio[0]
             announced = float((stream.duration or 0) * stream.time_base)
-            if stream.duration is None:  # Matroska: of all streams, padding included
+            if stream.duration is None:  # Matroska: that of all streams, with padding
                 announced = (container.duration or 0) / av.time_base - 0.1
             if container.format.name in _HEADERLESS:
                 announced = 0.0
-            # Of all formats channels first, and of their short frames blocks.
+            # Channels first, whatever the format, and blocks instead of short frames.
             planar = av.AudioResampler(format="fltp", frame_size=_BLOCK)
             for frame in chain(container.decode(stream), [None]):
                 if frame:
@@ -186,7 +186,7 @@ def _pyav_blocks(raw, refused):
 
 
 def _undecodable(error):
-    reason = getattr(error, "error_string", error)  # of soundfile's, without the file
+    reason = getattr(error, "error_string", error)  # soundfile's, without the file
     return ValueError(
         f"cannot be decoded ({reason}); it is damaged, cut off, or no audio file"
     )

@@ -1,4 +1,4 @@
-"""Recordings of any kind to one channel, at one rate, with something to hear."""
+"""Load recordings of any kind as one channel at one rate, and refuse silent ones."""
 
 import os
 from itertools import chain
@@ -10,15 +10,15 @@ import soxr
 from singerlearn.audio.decoding import decode
 from singerlearn.audio.recordings import as_array, check_kind, naming_path
 
-# The least step of 24-bit audio: what varies by less has nothing to hear, be it digital
-# silence, a constant offset, or the rounding of either.
+# The smallest step of 24-bit audio: samples that vary by less hold nothing to hear, be
+# it digital silence, a constant offset, or the rounding of either.
 _AUDIBLE = 2.0**-23
 
-# What a sampling rate is never below or beyond, in Hz: kHz, or samples, by mistake.
+# Sampling rates outside this range, in Hz, are mistakes: kHz, or numbers of samples.
 _RATES = 1e3, 1e6
 
-# Energy of a sum of channels over the sum of their energies: 1 where they have nothing
-# in common, and under this, 30 dB less, where one is another turned upside down.
+# Energy of the sum of channels over the sum of their energies: 1 if they have nothing
+# in common, and below this, 30 dB less, if one is another turned upside down.
 _CANCELLED = 1e-3
 
 # Beyond any scale of samples; float32 would overflow in the power spectrum.
@@ -31,11 +31,11 @@ def load(recording, sampling_rate=22050):
     Parameters
     ----------
     recording : str, Path, ndarray or tuple
-        A file (wav, flac, ogg, mp3 and what else libsndfile reads; m4a, aac and what
-        else FFmpeg reads, with PyAV; its suffix does not count), a waveform of shape
-        (n_samples,) at `sampling_rate` already, or a pair of a waveform and its own
-        rate in Hz. In a pair the waveform may have channels, the shorter of its two
-        axes.
+        A file (wav, flac, ogg, mp3 and whatever else libsndfile reads; m4a, aac and
+        whatever else FFmpeg reads, with PyAV; its suffix does not matter), a waveform
+        of shape (n_samples,) that is already at `sampling_rate`, or a pair of a
+        waveform and its own rate in Hz. In a pair the waveform may have several
+        channels, along the shorter of its two axes.
     sampling_rate : float, default=22050
         Rate of the result, in Hz.
 
@@ -92,7 +92,7 @@ def _mixed(blocks):
     """Average the channels of every block; refuse those that cancel each other out."""
     alone = together = 0.0
     for channels, rate in blocks:
-        if not _RATES[0] <= rate <= _RATES[1]:  # a file's: a pair's has been judged
+        if not _RATES[0] <= rate <= _RATES[1]:  # a file's: a pair's has been checked
             raise ValueError(
                 f"the file's header is damaged: it tells a rate of {rate:,} Hz; get it "
                 "again, or pass (waveform, sampling_rate) with its true rate"
@@ -140,7 +140,7 @@ def _resampled(blocks, sampling_rate, extremes):
     """Yield the blocks at the rate asked for, and note the extremes of each."""
     stream = None
     for block, rate in blocks:
-        # Judged before resampling, which rings at the ends of a constant.
+        # Noted before resampling, which rings at the ends of a constant.
         extremes += [block.min(), block.max()]
         if rate != sampling_rate:
             if stream is None:

@@ -1,4 +1,4 @@
-"""What a recording is, and its name in what goes wrong."""
+"""What counts as a recording, and how error messages name it."""
 
 import os
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from numbers import Real
 
 import numpy as np
 
-# Rows as short are not waveforms, but the samples of so many channels.
+# Rows of no more numbers are not waveforms, but samples of as many channels.
 _MOST_CHANNELS = 16
 
 
@@ -18,10 +18,10 @@ def check_recordings(X):
     Parameters
     ----------
     X : list, tuple, Series or ndarray of recordings
-        One entry a recording: a path, a 1-D waveform, or a pair
+        One entry per recording: a path, a 1-D waveform, or a pair
         ``(waveform, sampling_rate)``; or a column of them. A 2-D array of numbers is a
-        batch of waveforms of equal length, one a row; of rows of 16 samples and less,
-        channels by mistake.
+        batch of waveforms of equal length, one per row; an array of more than 16 rows
+        of at most 16 numbers is refused as the channels of one waveform.
 
     Returns
     -------
@@ -31,7 +31,7 @@ def check_recordings(X):
     Raises
     ------
     ValueError
-        If X is a single recording, empty, or holds anything else than recordings.
+        If X is a single recording, empty, or holds anything but recordings.
     """
     if isinstance(X, (str, os.PathLike)):
         raise ValueError(f"X is one path; wrap it in a list: [{os.fspath(X)!r}]")
@@ -161,7 +161,7 @@ def naming(index, recording):
 
 
 def naming_path(recording):
-    """Put a path in front of any error, for who has no index to call `naming` with."""
+    """Put a path in front of any error, where there is no index for `naming`."""
     return _prefixing(_path_prefix(recording))
 
 
@@ -172,7 +172,7 @@ def _path_prefix(recording):
 
 @contextmanager
 def _prefixing(prefix, instead_of=""):
-    """Re-raise an error as its own type with a prefix, in place of another if set."""
+    """Re-raise an error as its own type, with a prefix in place of `instead_of`."""
     try:
         yield
     except (OSError, ValueError) as error:
@@ -187,5 +187,5 @@ def _prefixing(prefix, instead_of=""):
 
 
 def without_path(error, recording):
-    """Return what an error says, for who names the recording elsewhere."""
+    """Return an error's message without the path, which is named elsewhere."""
     return str(error).removeprefix(_path_prefix(recording))

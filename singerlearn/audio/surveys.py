@@ -1,4 +1,4 @@
-"""What a recording holds, told without keeping it."""
+"""What a recording holds, found in one pass without keeping any samples."""
 
 import hashlib
 from dataclasses import dataclass
@@ -8,22 +8,22 @@ import numpy as np
 from singerlearn.audio.loading import is_silent, mono_blocks
 from singerlearn.audio.recordings import naming_path
 
-# Where converters clip: full scale, but for a rounding or a dither below it.
+# Where converters clip: full scale, or below it by a rounding or a dither.
 _FULL_SCALE = 0.999
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What one pass over a recording finds, at its own rate, its channels averaged.
+    """What one pass over a recording finds, at its own rate, with channels averaged.
 
     Attributes
     ----------
     sampling_rate : float
         In Hz.
     n_samples, n_clipped : int
-        All samples, and those at full scale or beyond it, once the channels are
-        averaged: what clips in one channel of two is not counted, nor what clips in
-        A-law, u-law and, above zero, in 8 bits, whose largest codes lie lower.
+        All samples, and those at or beyond full scale once the channels are averaged.
+        Clipping in only one of two channels is not counted; nor is clipping in A-law,
+        u-law and, above zero, in 8 bits, whose largest codes lie below full scale.
     peak : float
         The largest magnitude; full scale is 1.
     offset, deviation : float
@@ -31,8 +31,8 @@ class Survey:
     is_silent : bool
         Whether there is nothing to hear, so that `load` refuses the recording.
     fingerprint : str
-        The identity of the audio: equal where the samples and their rate are, in
-        whichever file, lossless format or array they lie.
+        The identity of the audio: equal for equal samples at equal rates, whatever
+        file, lossless format or array they are in.
     """
 
     sampling_rate: float
@@ -51,12 +51,12 @@ class Survey:
 
 
 def survey(recording, sampling_rate=22050):
-    """Read a recording to its end and tell what it holds, keeping no sample.
+    """Read a recording to its end and report what it holds, keeping no samples.
 
     Parameters
     ----------
     recording : str, Path, ndarray or tuple
-        As `load` takes it.
+        As for `load`.
     sampling_rate : float, default=22050
         Rate of a waveform that comes without one, in Hz.
 
@@ -67,7 +67,7 @@ def survey(recording, sampling_rate=22050):
     Raises
     ------
     FileNotFoundError, ValueError
-        As `load` does, but for a recording that is silent.
+        As for `load`, except that silent recordings are accepted.
 
     Examples
     --------

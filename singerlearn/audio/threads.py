@@ -1,4 +1,4 @@
-"""Several recordings at once, in threads that end before anything goes on."""
+"""Process several recordings at once, in threads that end before the call does."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,9 +8,9 @@ from joblib import effective_n_jobs
 def map_in_threads(function, *iterables, n_jobs=None):
     """Iterate over what a function returns for each recording, in their order.
 
-    Threads, not processes: decoding, resampling and transforms release the GIL. Where
-    one fails, or the keyboard interrupts, those that wait are given up and those that
-    run are waited for: a thread that decodes while the interpreter ends would crash it.
+    Threads are used, not processes: decoding, resampling and transforms release the
+    GIL. If a call fails, or the keyboard interrupts, pending calls are cancelled and
+    running ones awaited: a thread that decodes while the interpreter ends would crash.
 
     Parameters
     ----------

@@ -19,19 +19,20 @@ class ChunkEmbeddings(
     BaseEstimator,
     auto_wrap_output_keys=None,
 ):
-    """Gives what an embedder makes of each chunk, rather than the mean of them.
+    """Returns the embedding of each chunk, rather than their mean over a recording.
 
-    A singer with ten recordings has a hundred chunks, and what changes from chunk to
-    chunk is worth learning too. What comes out is what :class:`HandcraftedFeatures`
-    gives, a list with the rows of one recording an entry: so
-    ``ClipEmbedder(projection)`` fits any projection to the rows of all recordings and
-    lays a recording at their mean, and ``ClipClassifier(classifier)`` names singers.
+    A singer with ten recordings has a hundred chunks, and the variation from chunk to
+    chunk is worth learning, too. The output has the form of
+    :class:`HandcraftedFeatures`: a list with one array per recording, one row per
+    chunk. ``ClipEmbedder(projection)`` can then fit any projection to the rows of all
+    recordings and embed each recording as the mean of its rows, and
+    ``ClipClassifier(classifier)`` can name singers.
 
     Parameters
     ----------
     embedder : transformer with ``transform_chunks``
-        Such as :class:`SingerEmbedder`; cloned before it is fitted. One that was fitted
-        before and shall stay so stands in a `sklearn.frozen.FrozenEstimator`.
+        Such as :class:`SingerEmbedder`; cloned before it is fitted. To use one that is
+        already fitted, wrap it in a `sklearn.frozen.FrozenEstimator`.
 
     Attributes
     ----------
@@ -40,7 +41,7 @@ class ChunkEmbeddings(
 
     See Also
     --------
-    singerlearn.ClipEmbedder : A projection over what this gives.
+    singerlearn.ClipEmbedder : Fits a projection to this output.
 
     Examples
     --------
@@ -71,7 +72,7 @@ class ChunkEmbeddings(
         y : array-like of shape (n_recordings,), default=None
             The singer of each recording.
         **params
-            What else the embedder's `fit` takes, such as ``songs``.
+            Whatever else the embedder's `fit` takes, such as ``songs``.
 
         Returns
         -------
@@ -94,7 +95,7 @@ class ChunkEmbeddings(
         return self
 
     def transform(self, X):
-        """Return where the chunks of recordings lie.
+        """Return the embeddings of the recordings' chunks.
 
         Parameters
         ----------
@@ -124,7 +125,7 @@ class ChunkEmbeddings(
         return self.embedder_.get_feature_names_out()
 
     def get_metadata_routing(self):
-        """Say that what `fit` is given beside X and y is for the embedder.
+        """Route whatever `fit` is given besides X and y to the embedder.
 
         Returns
         -------

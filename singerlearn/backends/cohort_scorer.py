@@ -1,4 +1,4 @@
-"""A scorer of pairs that has a cohort of strangers to compare with."""
+"""Score pairs of recordings relative to a cohort of strangers."""
 
 from numbers import Integral
 
@@ -23,37 +23,37 @@ from singerlearn.backends.score_normalization import (
     normalize,
 )
 
-# Scores with the cohort that lie in memory at a time.
+# Scores with the cohort that are in memory at a time.
 _AT_ONCE = 2**24
 
 
 class CohortScorer(MetaEstimatorMixin, BaseEstimator):
-    """Scores whether two embeddings have one singer, set against a cohort.
+    """Scores whether two embeddings are by the same singer, relative to a cohort.
 
-    Some recordings are like everybody's, and score high with anyone. Here each score
-    is told in deviations from what the same two recordings score with a cohort of
-    strangers, so that one threshold serves all. `fit` is given the cohort: recordings
-    of singers who will not be compared, such as those that a back end learned from,
-    synthetic ones, or others of the user's own whom nobody has named.
+    Some recordings resemble everybody's, and score high with anyone. Here each score is
+    given in standard deviations from what the same two recordings score with a cohort
+    of strangers, so that one threshold suits all. `fit` takes the cohort: recordings of
+    singers who will not be compared, such as those that a back end learned from,
+    synthetic ones, or recordings of your own without labels.
 
     Parameters
     ----------
     scoring : {"cosine", "euclidean"} or estimator, default="cosine"
         How alike two embeddings are: by the cosine of their angle, by their distance,
         or by an estimator with ``score_pairs`` and ``score_matrix``, such as
-        :class:`PLDA`, which is fitted to the cohort, too. One that shall stay as it is
-        stands in a `sklearn.frozen.FrozenEstimator`.
+        :class:`PLDA`, which is fitted to the cohort, too. To use one that is already
+        fitted, wrap it in a `sklearn.frozen.FrozenEstimator`.
     method : {"s-norm", "z-norm", "t-norm"}, default="s-norm"
-        As of :func:`normalize_scores`.
+        As for :func:`normalize_scores`.
     top_k : int, default=None
-        Only so many of the cohort count, those most like a recording. None takes all.
+        Use only this many of the cohort, those most like a recording. None uses all.
 
     Attributes
     ----------
     cohort_ : ndarray of shape (n_cohort, n_features)
         Embeddings of the cohort.
     scorer_ : object
-        What scores before the cohort counts: the fitted `scoring`, if an estimator.
+        Gives the scores before normalisation: the fitted `scoring`, if an estimator.
     n_features_in_ : int
         Dimensions of the embedding.
 
@@ -91,9 +91,9 @@ class CohortScorer(MetaEstimatorMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_cohort, n_features)
-            Embeddings of the cohort's recordings, or of means of several.
+            Embeddings of the cohort's recordings, or means of several embeddings.
         y : array-like of shape (n_cohort,), default=None
-            Who sings each; needed if `scoring` learns from it.
+            The singer of each; needed if `scoring` learns from it.
 
         Returns
         -------
@@ -103,7 +103,7 @@ class CohortScorer(MetaEstimatorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the cohort has fewer recordings than `top_k`, or than two.
+            If the cohort has fewer than `top_k` recordings, or fewer than two.
         """
         self._validate_params()
         X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
@@ -120,21 +120,21 @@ class CohortScorer(MetaEstimatorMixin, BaseEstimator):
         return self
 
     def score_pairs(self, first, second):
-        """Score whether pairs of recordings have one singer.
+        """Score whether pairs of recordings are by the same singer.
 
-        Of trials, ``first, second = trials.pairs.T`` and then
+        For trials, take ``first, second = trials.pairs.T`` and then
         ``scorer.score_pairs(Z[first], Z[second])``.
 
         Parameters
         ----------
         first, second : array-like of shape (n_pairs, n_features)
             Embeddings of the two recordings of each pair: the enrolled one and the one
-            to test, which makes a difference to "z-norm" and "t-norm".
+            to test. The order matters for "z-norm" and "t-norm".
 
         Returns
         -------
         ndarray of shape (n_pairs,)
-            Deviations over what strangers score.
+            Standard deviations above what strangers score.
         """
         first, second = self._check(first), self._check(second)
         check_consistent_length(first, second)
@@ -142,19 +142,19 @@ class CohortScorer(MetaEstimatorMixin, BaseEstimator):
         return normalize(scores, self._moments(first, second))
 
     def score_matrix(self, first, second):
-        """Score every recording against every other.
+        """Score every first recording against every second one.
 
         Parameters
         ----------
         first : array-like of shape (n_first, n_features)
             Embeddings.
         second : array-like of shape (n_second, n_features)
-            Embeddings of what each is to be compared with.
+            Embeddings of the recordings to compare each with.
 
         Returns
         -------
         ndarray of shape (n_first, n_second)
-            Deviations over what strangers score.
+            Standard deviations above what strangers score.
         """
         first, second = self._check(first), self._check(second)
         scores = self.scorer_.score_matrix(first, second)
@@ -171,7 +171,7 @@ class CohortScorer(MetaEstimatorMixin, BaseEstimator):
         moments = []
         for side in METHODS[self.method]:
             X, name = [(first, "first"), (second, "second")][side]
-            # A recording is compared with the cohort once, in however many pairs it is.
+            # A recording is compared with the cohort once, however many pairs it is in.
             _, distinct, place = np.unique(
                 X, axis=0, return_index=True, return_inverse=True
             )
@@ -189,7 +189,7 @@ class CohortScorer(MetaEstimatorMixin, BaseEstimator):
         return moments
 
     def __sklearn_tags__(self):
-        """Singers are asked for where what scores learns from them."""
+        """Singers are required if `scoring` learns from them."""
         tags = super().__sklearn_tags__()
         if not isinstance(self.scoring, (str, FrozenEstimator)):
             tags.target_tags.required = get_tags(self.scoring).target_tags.required
@@ -197,7 +197,7 @@ class CohortScorer(MetaEstimatorMixin, BaseEstimator):
 
 
 class _Likeness:
-    """Scores pairs as `PLDA` does, by angle or distance, having learned nothing."""
+    """Scores pairs by angle or distance, with the methods that `PLDA` has."""
 
     def __init__(self, metric):
         self.metric = metric
@@ -212,5 +212,5 @@ class _Likeness:
     def score_matrix(self, first, second):
         if self.metric == "cosine":
             return -pairwise_distances(first, second, metric="cosine")
-        # By differences: of norms and products, little is left far from the origin.
+        # From differences: norms and products lose precision far from the origin.
         return -cdist(first, second)

@@ -1,19 +1,20 @@
-"""Scores of trials, set against the scores that strangers get."""
+"""Scores of trials, relative to the scores that strangers get."""
 
 from numbers import Integral
 
 import numpy as np
 from sklearn.utils import check_array
 
-# Of which sides of a pair mean and deviation count: the enrolled one, the one to test.
+# The sides of a pair whose mean and deviation count: 0 is enrolled, 1 is to be tested.
 METHODS = {"s-norm": (0, 1), "z-norm": (0,), "t-norm": (1,)}
 
 
 def normalize_scores(scores, pairs, cohort_scores, *, method="s-norm", top_k=None):
-    """Set each score against those of the same recordings with a cohort of strangers.
+    """Normalise each score by those of the same recordings with a cohort of strangers.
 
-    Some recordings are like everybody's, and score high with anyone. In deviations from
-    what a recording scores with strangers, one threshold serves all.
+    Some recordings resemble everybody's, and score high with anyone. If scores are
+    given in standard deviations from what a recording scores with strangers, one
+    threshold suits all.
 
     Parameters
     ----------
@@ -22,16 +23,16 @@ def normalize_scores(scores, pairs, cohort_scores, *, method="s-norm", top_k=Non
     pairs : array-like of shape (n_trials, 2), int
         Positions of the two recordings of each trial: ``Trials.pairs``.
     cohort_scores : array-like of shape (n_recordings, n_cohort)
-        How every recording scores with each of the cohort: recordings, or means, of
-        singers who sing in no trial, such as those an embedder was trained on. Made by
-        the same rule as `scores`.
+        How every recording scores with each member of the cohort: recordings, or means,
+        of singers who are in no trial, such as those an embedder was trained on.
+        Computed in the same way as `scores`.
     method : {"s-norm", "z-norm", "t-norm"}, default="s-norm"
-        Whose mean and deviation are taken off: the first recording's, the enrolled one
-        ("z-norm"), the second's, the one to test ("t-norm"), or both in turn, and the
-        mean of the two ("s-norm"), which does not depend on the order.
+        Whose mean and deviation are used: those of the first recording, the enrolled
+        one ("z-norm"); those of the second, the one to test ("t-norm"); or each in
+        turn, averaging the two results ("s-norm"), so that the order does not matter.
     top_k : int, default=None
-        Only so many of the cohort count, those with whom a recording scores highest
-        (adaptive normalisation). None takes all.
+        Use only this many of the cohort, those with which a recording scores highest
+        (adaptive normalisation). None uses all.
 
     Returns
     -------
@@ -40,13 +41,13 @@ def normalize_scores(scores, pairs, cohort_scores, *, method="s-norm", top_k=Non
     Raises
     ------
     ValueError
-        If shapes do not fit together, scores are not finite, `top_k` is not among 2 to
+        If shapes do not match, scores are not finite, `top_k` is not from 2 to
         n_cohort, or a recording scores the same with all of the cohort.
 
     See Also
     --------
     singerlearn.metrics.Trials : Pairs and their scores.
-    PLDA.score_matrix : Cohort scores, if it is PLDA that scores.
+    PLDA.score_matrix : Cohort scores, if the scores are PLDA's.
 
     References
     ----------
@@ -104,9 +105,9 @@ def cohort_moments(cohort_scores, top_k=None, *, numbers=None, of=""):
     ----------
     cohort_scores : ndarray of shape (n_recordings, n_cohort)
     top_k : int, default=None
-        As of `normalize_scores`.
+        As for `normalize_scores`.
     numbers : ndarray of shape (n_recordings,), default=None
-        What an error calls the recordings by; None counts them.
+        Numbers by which an error names the recordings; None counts from 0.
     of : str, default=""
         What an error says after a recording's number, such as " of first".
 
@@ -122,7 +123,7 @@ def cohort_moments(cohort_scores, top_k=None, *, numbers=None, of=""):
     if top_k is not None:
         cohort_scores = np.partition(cohort_scores, -top_k, axis=1)[:, -top_k:]
     mean, deviation = cohort_scores.mean(axis=1), cohort_scores.std(axis=1)
-    # What varies by less is the rounding of scores that are the same.
+    # Smaller deviations come from rounding scores that are the same.
     alike = np.flatnonzero(deviation <= 1e-10 * np.abs(cohort_scores).max(axis=1))
     if len(alike):
         first = alike[0] if numbers is None else numbers[alike].min()

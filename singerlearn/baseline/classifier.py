@@ -1,4 +1,4 @@
-"""Recordings named by a scikit-learn classifier over their clips."""
+"""Name recordings by a scikit-learn classifier over their clips."""
 
 import numpy as np
 from sklearn.base import clone, config_context
@@ -15,19 +15,20 @@ class ClipClassifier(ChunkClassifierMixin, OverClips):
     """Names the singer of a recording by what a classifier says about its clips.
 
     The inner classifier learns from all clips of all recordings, each labelled with
-    its recording's singer. A recording's probabilities are the mean over its clips:
-    of ``predict_proba`` where the inner classifier has it, else of its votes, that is
-    the share of clips that it gives to each singer. Of equally probable singers
+    its recording's singer. A recording's probabilities are the mean over its clips: of
+    ``predict_proba`` if the inner classifier has it, otherwise of its votes, that is,
+    the share of clips that it gives to each singer. If singers are equally probable,
     the first in ``classes_`` is named.
 
     Parameters
     ----------
     estimator : classifier, default=None
-        Any scikit-learn classifier; cloned before it is fitted. None stands for
-        standardised features and an SVM with an RBF kernel and C=10. One that splits
-        what it learns from (a search, a calibration) splits clips, and hears the same
-        recording on both sides: search around the ClipClassifier, where recordings are
-        split, over ``estimator__C`` of ``ClipClassifier(SVC())`` say.
+        Any scikit-learn classifier; cloned before it is fitted. None means standardised
+        features and an SVM with an RBF kernel and C=10. A classifier that splits what
+        it learns from (a search, a calibration) splits clips, and hears the same
+        recording on both sides. Search around the ClipClassifier instead, where
+        recordings are split: for example, over ``estimator__C`` of
+        ``ClipClassifier(SVC())``.
 
     Attributes
     ----------
@@ -36,7 +37,7 @@ class ClipClassifier(ChunkClassifierMixin, OverClips):
     estimator_ : classifier
         The fitted inner classifier.
     n_features_in_ : int
-        Features a clip.
+        Features per clip.
 
     See Also
     --------
@@ -44,7 +45,7 @@ class ClipClassifier(ChunkClassifierMixin, OverClips):
 
     Examples
     --------
-    Two recordings, of three clips and of one, described by two features:
+    Two recordings, one of three clips and one of a single clip, with two features:
 
     >>> from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
     >>> from singerlearn.baseline import ClipClassifier
@@ -66,11 +67,11 @@ class ClipClassifier(ChunkClassifierMixin, OverClips):
         ----------
         X : list of n_recordings arrays of shape (n_clips, n_features)
             As `HandcraftedFeatures` makes them. A plain array of shape (n_recordings,
-            n_features) is one clip a recording.
+            n_features) means one clip per recording.
         y : array-like of shape (n_recordings,)
             The singer of each recording.
         sample_weight : array-like of shape (n_recordings,), default=None
-            Weight of a recording, that is of each of its clips: 2 is the same as
+            Weight of each recording, and so of each of its clips: 2 is the same as
             having the recording twice in X.
 
         Returns
@@ -81,9 +82,9 @@ class ClipClassifier(ChunkClassifierMixin, OverClips):
         Raises
         ------
         ValueError
-            If a recording's clips cannot be used (it is named), if lengths disagree, if
-            there is one singer only, or if the inner classifier takes no weights but
-            some are given.
+            If a recording's clips cannot be used (the message names it), if lengths
+            disagree, if there is only one singer, or if weights are given that the
+            inner classifier does not take.
         """
         clips, n_clips = stack_clips(X)
         names, codes = encode_singers(y, len(n_clips))
@@ -94,7 +95,7 @@ class ClipClassifier(ChunkClassifierMixin, OverClips):
                 sample_weight, n_clips, ensure_non_negative=True
             )
             weights = _weights_for(estimator, np.repeat(sample_weight, n_clips))
-        # Metadata routing, where it is on, would refuse weights sent to steps by name.
+        # Metadata routing, if on, would refuse weights that are sent to steps by name.
         with config_context(enable_metadata_routing=False):
             y = names[np.repeat(codes, n_clips)]
             self._fit_inner(estimator, clips, y, len(n_clips), **weights)
@@ -112,7 +113,7 @@ class ClipClassifier(ChunkClassifierMixin, OverClips):
         Returns
         -------
         list of ndarray of shape (n_clips,)
-            One entry a recording.
+            One entry per recording.
         """
         clips, n_clips = self._check(X)
         return by_recording(self.estimator_.predict(clips), n_clips)
@@ -128,7 +129,7 @@ class ClipClassifier(ChunkClassifierMixin, OverClips):
         Returns
         -------
         list of ndarray of shape (n_clips, n_classes)
-            One entry a recording. Of an inner classifier without probabilities, 1 for
+            One entry per recording. If the inner classifier has no probabilities, 1 for
             the singer it names and 0 for the others.
         """
         clips, n_clips = self._check(X)
@@ -146,16 +147,16 @@ def make_svm_baseline(estimator=None, **features):
     Parameters
     ----------
     estimator : classifier, default=None
-        Any scikit-learn classifier over clips; None stands for standardised features
-        and an SVM. ``LinearDiscriminantAnalysis()`` is the stronger one on small data.
+        Any scikit-learn classifier over clips; None means standardised features and an
+        SVM. ``LinearDiscriminantAnalysis()`` is stronger on small data.
     **features
         Parameters of `HandcraftedFeatures`, such as ``hop_frames=128`` or ``n_jobs=2``.
 
     Returns
     -------
     baseline : sklearn.pipeline.Pipeline
-        Of the steps ``features`` and ``clips``. Its parameters go by names such as
-        ``clips__estimator__svc__C``; what it says about clips comes from
+        With the steps ``features`` and ``clips``. Its parameters have names such as
+        ``clips__estimator__svc__C``; its predictions for clips come from
         ``baseline["clips"].predict_chunks(baseline[:-1].transform(X))``.
 
     See Also
@@ -183,9 +184,9 @@ def make_svm_baseline(estimator=None, **features):
 
 
 def _svm():
-    """The paper's baseline names an SVM and no more; the RBF kernel is the usual one.
+    """Return an SVM; the paper says no more of it, and the RBF kernel is the usual one.
 
-    Hand-crafted clips are many to a recording and alike, hence a C above 1.
+    A recording has many clips, and they are alike: hence a C above 1.
     """
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVC
@@ -196,8 +197,8 @@ def _svm():
 def _weights_for(estimator, weights):
     """Return the arguments that give the weights to `estimator`, or to all its steps.
 
-    A scaler must weigh as the classifier behind it does: else doubling a weight would
-    not be the same as repeating a recording.
+    A scaler must use the same weights as the classifier after it; otherwise, doubling a
+    weight would not be the same as repeating a recording.
     """
     if not isinstance(estimator, Pipeline):
         steps = [("", estimator)]

@@ -6,7 +6,7 @@ from sklearn.utils.validation import check_is_fitted
 
 
 class OverClips(BaseEstimator):
-    """What every estimator over the clips of recordings does alike."""
+    """What all estimators over the clips of recordings share."""
 
     def _fit_inner(self, estimator, clips, y, n_recordings, **weights):
         """Fit ``estimator_``, or say that there is too little to learn it from."""
@@ -44,7 +44,7 @@ class OverClips(BaseEstimator):
 
 
 def stack_clips(X):
-    """Return the clips of all recordings below each other, and how many each has.
+    """Return the clips of all recordings as one table, and how many each has.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Recordings laid out by a scikit-learn transformer over their clips."""
+"""Embed recordings by a scikit-learn transformer over their clips."""
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
@@ -10,26 +10,26 @@ from singerlearn.labels import encode_singers
 
 
 class ClipEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OverClips):
-    """Lays recordings out by what a scikit-learn transformer makes of their clips.
+    """Embeds recordings by what a scikit-learn transformer makes of their clips.
 
     The inner transformer learns from all clips of all recordings, each labelled with
-    its recording's singer; a recording lies at the mean of its clips, as in
-    :class:`SingerEmbedder`. Raw recordings come by way of
+    its recording's singer; the embedding of a recording is the mean over its clips, as
+    in :class:`SingerEmbedder`. For raw recordings, use
     ``make_pipeline(HandcraftedFeatures(), ClipEmbedder())``.
 
     Parameters
     ----------
     estimator : transformer, default=None
-        Any scikit-learn transformer; cloned before it is fitted. None stands for
-        standardised features projected by linear discriminant analysis, into one
-        dimension less than there are singers, or features.
+        Any scikit-learn transformer; cloned before it is fitted. None means
+        standardised features projected by linear discriminant analysis, into
+        ``min(n_singers - 1, n_features)`` dimensions.
 
     Attributes
     ----------
     estimator_ : transformer
         The fitted inner transformer.
     n_features_in_ : int
-        Features a clip.
+        Features per clip.
 
     See Also
     --------
@@ -37,7 +37,7 @@ class ClipEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OverClips)
 
     Examples
     --------
-    Three recordings of two clips, described by two features, become points on a line:
+    Three recordings, of one or two clips with two features, become points on a line:
 
     >>> from singerlearn.baseline import ClipEmbedder
     >>> X = [[[0.0, 1.0], [0.2, 0.9]], [[1.0, 0.0], [0.9, 0.2]], [[0.1, 1.1]]]
@@ -57,8 +57,8 @@ class ClipEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OverClips)
         X : list of n_recordings arrays of shape (n_clips, n_features)
             As `HandcraftedFeatures` makes them.
         y : array-like of shape (n_recordings,), default=None
-            The singer of each recording; None for an inner transformer that learns
-            without, such as `PCA`.
+            The singer of each recording; None for an inner transformer that does not
+            need it, such as `PCA`.
 
         Returns
         -------
@@ -68,9 +68,9 @@ class ClipEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OverClips)
         Raises
         ------
         ValueError
-            If a recording's clips cannot be used (it is named), if lengths disagree,
-            or if discriminant analysis lacks the singers, a second one, or recordings
-            enough.
+            If a recording's clips cannot be used (the message names it), if lengths
+            disagree, or if discriminant analysis lacks the singers, a second singer, or
+            enough recordings.
         """
         clips, n_clips = stack_clips(X)
         if y is not None:
@@ -92,7 +92,7 @@ class ClipEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OverClips)
         return self
 
     def transform(self, X):
-        """Return where recordings lie: at the mean of their clips.
+        """Return the embeddings of recordings: the means over their clips.
 
         Parameters
         ----------
@@ -102,12 +102,12 @@ class ClipEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OverClips)
         Returns
         -------
         ndarray of shape (n_recordings, n_components)
-            To be compared by Euclidean distance.
+            Compare them by Euclidean distance.
         """
         return mean_of_each(self.transform_chunks(X))
 
     def transform_chunks(self, X):
-        """Return where the clips of recordings lie.
+        """Return the embeddings of the recordings' clips.
 
         Parameters
         ----------
@@ -117,14 +117,14 @@ class ClipEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OverClips)
         Returns
         -------
         list of ndarray of shape (n_clips, n_components)
-            One entry a recording.
+            One entry per recording.
         """
         clips, n_clips = self._check(X)
         return by_recording(np.asarray(self.estimator_.transform(clips)), n_clips)
 
 
 def _lda():
-    """Discriminant analysis itself is blind to scale; its tolerance is not."""
+    """Return scaled discriminant analysis: only its tolerance depends on the scale."""
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
     from sklearn.preprocessing import StandardScaler
 

@@ -1,9 +1,10 @@
 """Recordings with the names of their singers: one data set, one module.
 
 Each loader returns a Bunch: ``recordings`` (paths or waveforms), their ``singers`` and
-``songs``, the ``sampling_rate`` to read them at, a description in ``DESCR``, and what
-else the set knows; or ``(recordings, singers)`` with ``return_X_y=True``. The open sets
-can be fetched, `check_dataset` listens to any of them, and `take` chooses recordings.
+``songs``, the ``sampling_rate`` to read them at, a description in ``DESCR``, and
+whatever else the set knows; or ``(recordings, singers)`` with ``return_X_y=True``. The
+open sets can be fetched, `check_dataset` looks for faults in any set, and `take`
+selects recordings.
 """
 
 from singerlearn.datasets.check import DatasetReport, check_dataset

@@ -1,4 +1,4 @@
-"""Listen to every recording of a data set before a network does."""
+"""Check every recording of a data set before a network hears it."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,12 +13,12 @@ KINDS = (
     "unreadable", "silent", "too short", "scale", "clipped", "offset", "duplicate",
 )  # fmt: skip
 
-# Floats go a little beyond full scale, where nothing is lost, but never so far.
+# Floats may exceed full scale a little without any loss, but never this far.
 OFF_SCALE = 100
 
 
 class Fault(NamedTuple):
-    """What is wrong with a recording: its place in the data set, the kind, in words."""
+    """A fault: the recording's position in the data set, the kind, and details."""
 
     index: int
     kind: str
@@ -27,24 +27,24 @@ class Fault(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class DatasetReport:
-    """What is wrong with the recordings of a data set; printed, it is a table.
+    """What is wrong with the recordings of a data set; print it for a table.
 
     Attributes
     ----------
     recordings : list
         Those that were read.
     faults : list of Fault
-        ``(index, kind, detail)``, in the order of the recordings; of a recording that
-        is unreadable or silent only that. The kinds are ``"unreadable"``,
-        ``"silent"``, ``"too short"``, ``"scale"``: integers that have become floats
-        without being brought to [-1, 1], ``"clipped"``, ``"offset"``: the samples do
-        not lie around 0, and ``"duplicate"``: the same audio as an earlier recording.
+        ``(index, kind, detail)``, in the order of the recordings. A recording that is
+        unreadable or silent has no other fault. The kinds are ``"unreadable"``,
+        ``"silent"``, ``"too short"``, ``"scale"`` (integers that have become floats
+        without being scaled to [-1, 1]), ``"clipped"``, ``"offset"`` (the samples are
+        not centred on 0) and ``"duplicate"`` (the same audio as an earlier recording).
     duration, sampling_rate, peak, clipped : ndarray of shape (n_recordings,)
         Seconds, Hz, the largest magnitude (full scale is 1) and the share of samples
-        at full scale; NaN where a recording is unreadable.
+        at full scale; NaN if a recording is unreadable.
     fingerprints : list of str or None
         The identity of the audio (`singerlearn.audio.survey`), for `audit_split`; None
-        where a recording is unreadable.
+        if a recording is unreadable.
     """
 
     recordings: list
@@ -56,12 +56,12 @@ class DatasetReport:
     fingerprints: list
 
     def leave_out(self, *kinds):
-        """Return the places of recordings with a fault of these kinds.
+        """Return the positions of recordings with a fault of these kinds.
 
         Parameters
         ----------
         *kinds : str
-            Some of the kinds of faults; without any, all.
+            Some of the kinds of faults; all kinds if none are given.
 
         Returns
         -------
@@ -78,7 +78,7 @@ class DatasetReport:
         return np.array(sorted(at_fault), dtype=np.intp)
 
     def without(self, *kinds):
-        """Return the places of all the others, for `singerlearn.datasets.take`."""
+        """Return the positions of all the others, for `singerlearn.datasets.take`."""
         return np.delete(np.arange(len(self.recordings)), self.leave_out(*kinds))
 
     def __str__(self):
@@ -106,23 +106,24 @@ class DatasetReport:
 def check_dataset(
     data, *, min_duration=1.0, max_clipped=0.001, max_offset=0.1, n_jobs=None
 ):
-    """Read every recording and report what is wrong with some.
+    """Read every recording and report faults.
 
-    Each is decoded once and none is kept. What takes longer than a few seconds shows
-    its progress.
+    Each is decoded once and none is kept in memory. A check that takes longer than a
+    few seconds shows its progress.
 
     Parameters
     ----------
     data : Bunch or list of recordings
-        As the loaders return it; of a Bunch its ``recordings``, and its
-        ``sampling_rate`` for waveforms that come without one (22050 Hz in a list).
+        As the loaders return it. Waveforms that come without a rate have the
+        ``sampling_rate`` of the Bunch, or 22050 Hz in a list.
     min_duration : float, default=1.0
-        In seconds; what lasts less is too short.
+        In seconds; shorter recordings count as too short.
     max_clipped : float, default=0.001
-        Share of samples at full scale; with more a recording is clipped.
+        Share of samples at full scale; with more, a recording counts as clipped.
     max_offset : float, default=0.1
-        Mean of the samples, as a share of their standard deviation; what lies further
-        from 0 has an offset, which the lowest bands and hand-crafted features hear.
+        Mean of the samples, as a share of their standard deviation. If it is further
+        from 0, the recording has an offset, which affects the lowest bands and the
+        hand-crafted features.
     n_jobs : int or None, default=None
         Recordings read at once, in threads.
 

@@ -60,14 +60,14 @@ def load_damp(root, *, metadata=None, columns=None, on_error="raise", return_X_y
     ----------
     root : str or Path
         Folder of the set, with the audio at any depth (m4a as shipped, or converted). A
-        file bears the identifier of its recording as its name, or between dashes in it.
+        file's name is the identifier of its recording, or contains it between dashes.
     metadata : str or Path, default=None
         The table, CSV or TSV, looked for in `root` first. By default the one table in
         `root` that has the columns, or else those of Sing! 300x30x2, one for each
         country: ``root/GB/GB.csv``.
     columns : dict of str to str, default=None
         What the table calls ``"recording"``, ``"singer"``, ``"song"`` or ``"gender"``,
-        where it is none of the documented names:
+        if it uses none of the documented names:
 
         ============= ============ ===================== ======================
         ours          DAMP         its subset by Kruspe  Sing! 300x30x2
@@ -78,13 +78,14 @@ def load_damp(root, *, metadata=None, columns=None, on_error="raise", return_X_y
         ``gender``    (see below)  ``singer_gender``     ``gender``
         ============= ============ ===================== ======================
 
-        Published code that reads DAMP's own table tells its first three names, but not
-        that of the gender: ``gender`` and ``singer_gender`` are tried there too.
+        Published code that reads DAMP's own table reveals the first three names, but
+        not that of the gender: ``gender`` and ``singer_gender`` are tried there too.
 
     on_error : {"raise", "skip"}, default="raise"
-        What becomes of a row with a fault: without its recording (missing, empty, or
-        more than one), without singer or song, or twice in the table; and of a folder
-        that cannot be read. With ``"skip"`` one warning names those left out and why.
+        What to do about a row with a fault (its recording is missing, empty, or there
+        more than once; it has no singer or song; or it is in the table twice), or about
+        a folder that cannot be read. With ``"skip"``, one warning says which were left
+        out, and why.
     return_X_y : bool, default=False
         Return ``(recordings, singers)`` instead of a Bunch.
 
@@ -95,10 +96,10 @@ def load_damp(root, *, metadata=None, columns=None, on_error="raise", return_X_y
           Paths, in the order of the table.
         - singers : ndarray of shape (n_recordings,), str
         - songs : ndarray of shape (n_recordings,), str
-          Titles such as ``"let it go"`` (``_let_it_go`` in the table), or what else the
-          table holds: in Sing! 300x30x2, arrangements, of which a song has several.
+          Titles such as ``"let it go"`` (``_let_it_go`` in the table), or whatever else
+          the table holds: in Sing! 300x30x2, arrangements, several per song.
         - gender : ndarray of shape (n_recordings,), str
-          ``"female"``, ``"male"``, or empty where the table does not tell.
+          ``"female"``, ``"male"``, or empty if the table does not say.
         - metadata : Bunch
           The identifiers in ``recording`` and the other columns, ndarrays of str.
         - sampling_rate : int
@@ -111,7 +112,7 @@ def load_damp(root, *, metadata=None, columns=None, on_error="raise", return_X_y
     FileNotFoundError
         If there is no such folder, or no table.
     ValueError
-        If no table has the columns, several have, or a row has a fault.
+        If no table has the columns, several tables do, or a row has a fault.
 
     Examples
     --------
@@ -126,33 +127,35 @@ def load_damp(root, *, metadata=None, columns=None, on_error="raise", return_X_y
 def select_singers(
     data, n_singers=46, n_recordings=10, *, balance_gender=True, random_state=None
 ):
-    """Draw singers, and as many recordings of each.
+    """Draw singers, and the same number of recordings of each.
 
-    The defaults draw what the paper's Table 1 is about: 23 women and 23 men with ten
+    The defaults draw as for the paper's Table 1: 23 women and 23 men with ten
     recordings each (section 3.4).
 
     Parameters
     ----------
     data : Bunch
-        As the loaders return it, with ``singers`` and, to balance it, ``gender``.
+        As the loaders return it, with ``singers`` and, to balance gender, ``gender``.
     n_singers : int, default=46
+        Number of singers to draw.
     n_recordings : int, default=10
-        Of each singer. Who has fewer is not drawn; who has more, lends some at random.
+        Number of recordings of each singer. Singers with fewer are not drawn; if a
+        singer has more, the recordings are drawn at random.
     balance_gender : bool, default=True
-        Draw as many women as men, and nobody whose gender is not known: with two in
-        the table it is not, and a warning counts who has.
+        Draw as many women as men, and no singers of unknown gender. A singer with two
+        genders in the table counts as unknown; a warning says how many there are.
     random_state : int, RandomState instance or None, default=None
         Pass an int for the same singers and recordings on every call.
 
     Returns
     -------
     chosen : Bunch
-        `data` with only the recordings drawn, in their order.
+        `data` with only the recordings drawn, in their original order.
 
     Raises
     ------
     ValueError
-        If there are not as many singers with as many recordings.
+        If there are too few singers with so many recordings.
     """
     rng = check_random_state(random_state)
     if balance_gender and n_singers % 2:
@@ -193,7 +196,7 @@ def read_damp(root, metadata, columns, on_error, *, name_song):
     root, metadata, columns, on_error
         As for `load_damp`.
     name_song : callable
-        From a table's cell to the song's name; raises ValueError where there is none.
+        Turns a table's cell into the song's name; raises ValueError if there is none.
 
     Returns
     -------
@@ -219,7 +222,7 @@ def read_damp(root, metadata, columns, on_error, *, name_song):
 
 
 def pack(rows, root, descr, **options):
-    """Pack rows with their gender, or say that there are none.
+    """Pack rows with their gender; refuse to pack none.
 
     Parameters
     ----------
@@ -324,17 +327,17 @@ def _read_one(table, columns, folder, name_song):
         return found[0]
 
     rows, faults = read_table(table, columns, needed=NEEDED, locate=locate)
-    # Before the rows: of what lies in such a folder they only say that it is missing.
+    # Unreadable folders come first: rows only say that their recordings are missing.
     return rows, unread + faults
 
 
 def _title(cell):
-    """Make a title of ``_let_it_go``, and leave other cells as they are."""
+    """Turn ``_let_it_go`` into a title, and leave other cells as they are."""
     return cell.replace("_", " ").strip() if cell.startswith("_") else cell
 
 
 def _gender_of_singers(data):
-    """Tell each singer's gender, for those who have one."""
+    """Return the gender of each singer who has exactly one."""
     if "gender" not in data:
         raise ValueError("data has no gender; set balance_gender=False")
     pairs = zip(

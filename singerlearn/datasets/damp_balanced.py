@@ -32,7 +32,7 @@ SONGS = (
     ("chandelier", "Sia"),
     ("cups", "Anna Kendrick"),
 )
-N_SPLIT_SONGS = 10  # the foremost, which training and validation share out
+N_SPLIT_SONGS = 10  # the first ones, split between training and validation
 
 DESCR = """\
 DAMP-balanced
@@ -57,13 +57,13 @@ class BalancedSplit:
     Attributes
     ----------
     train_songs, valid_songs : tuple of int
-        From 1 to 10.
+        Song numbers, from 1 to 10.
     n_train_singers, n_valid_singers : int
-        Who sang all the songs of the part.
+        Singers who sang all the songs of the part.
     n_train_recordings, n_valid_recordings : int
         One for each singer and song.
     n_shared_singers : int
-        Who are in both parts, for they sang all ten.
+        Singers in both parts, because they sang all ten songs.
     """
 
     train_songs: tuple
@@ -84,10 +84,10 @@ def load_damp_balanced(
     on_error="raise",
     return_X_y=False,
 ):
-    """Load DAMP-balanced: 14 songs, sung by those who sang them all.
+    """Load DAMP-balanced: solo recordings of 14 songs.
 
-    Nothing is downloaded and no recording is opened. The set comes with the format of
-    metadata that DAMP has.
+    Nothing is downloaded and no recording is opened. The metadata have the same format
+    as DAMP's.
 
     Parameters
     ----------
@@ -96,13 +96,13 @@ def load_damp_balanced(
     metadata : str or Path, default=None
         The table, looked for in `root` first; by default the one in `root`.
     columns : dict of str to str, default=None
-        What the table calls ``"recording"``, ``"singer"``, ``"song"`` or ``"gender"``
-        where it is none of the names that `load_damp` knows.
+        What the table calls ``"recording"``, ``"singer"``, ``"song"`` or ``"gender"``,
+        if it uses none of the names that `load_damp` knows.
     song_names : sequence of 14 str, default=None
-        What the table calls the songs, in index order. By default their titles, with
-        or without the artist, whatever the case and the marks between letters.
+        What the table calls the songs, in index order. By default their titles, with or
+        without the artist; case and anything but letters and digits are ignored.
     on_error : {"raise", "skip"}, default="raise"
-        As for `load_damp`; a row with another song than the 14 is a fault.
+        As for `load_damp`; a row with a song other than the 14 is a fault.
     return_X_y : bool, default=False
         Return ``(recordings, singers)`` instead of a Bunch.
 
@@ -156,11 +156,11 @@ def load_damp_balanced(
 
 
 def make_balanced(data, songs):
-    """Find who sang every one of some songs, and one recording of each.
+    """Find the singers who sang all of some songs, and one recording of each song.
 
     This is the query that built DAMP-balanced (the paper's appendix A), for any
-    collection: each singer stands in the result with each song exactly once, and nobody
-    who sang them all is missing.
+    collection: the result holds everybody who sang all of the songs, with each song
+    exactly once.
 
     Parameters
     ----------
@@ -172,8 +172,8 @@ def make_balanced(data, songs):
     Returns
     -------
     balanced : Bunch
-        `data` with only those recordings, in their order. Of several recordings of a
-        song by one singer it is the first.
+        `data` with only those recordings, in their original order. If a singer recorded
+        a song several times, the first recording is taken.
 
     Raises
     ------
@@ -210,7 +210,7 @@ def balanced_split(
     valid_songs=range(7, 11),
     test_songs=range(11, 15),
 ):
-    """Part a collection by songs: in each part, singers who sang all of its songs.
+    """Split a collection by songs; each part has the singers who sang all its songs.
 
     The defaults are the paper's split of DAMP-balanced (section 3.5).
 
@@ -225,8 +225,8 @@ def balanced_split(
     Returns
     -------
     train, valid, test : Bunch
-        As `make_balanced` returns them. Parts share no song. Who sang all songs of two
-        parts is in both, as in the published set, and a warning counts them.
+        As `make_balanced` returns them. Parts share no song. Singers who sang all songs
+        of two parts are in both, as in the published set, and a warning counts them.
 
     Raises
     ------
@@ -254,15 +254,15 @@ def balanced_split(
 
 
 def iter_balanced_splits(data, n_train_songs=6):
-    """Go through all partitions of the first ten songs, with their numbers.
+    """Iterate over all partitions of the first ten songs, with their numbers.
 
     Parameters
     ----------
     data : Bunch
         As `load_damp_balanced` returns it.
     n_train_songs : int, default=6
-        Songs to train on; the others of the ten validate. Six and four have 210
-        partitions each, the same ones turned round.
+        Number of songs to train on; the rest of the ten are for validation. Six and
+        four give 210 partitions each: the same ones, with the two parts swapped.
 
     Yields
     ------

@@ -1,4 +1,4 @@
-"""The open data sets, downloaded from the archive that their authors keep on Zenodo."""
+"""Download the open data sets, from their authors' archives on Zenodo."""
 
 import os
 import shutil
@@ -38,11 +38,11 @@ RAVDESS_SONG = Archive(
 
 
 def fetch_vocalset(data_home=None, *, base_url=ZENODO):
-    """Download VocalSet, unless it is there, and return its folder.
+    """Download VocalSet, unless it is already there, and return its folder.
 
     2.1 GB, and 2.5 GB when unpacked: 10.1 hours of 20 singers. Licence CC BY 4.0. An
-    interrupted download goes on where it was when it is asked for again. The archive
-    stays beside the folder and may be removed.
+    interrupted download is resumed by the next call. The archive stays beside the
+    folder and may be removed.
 
     Needs pooch: ``pip install 'singerlearn[fetch]'``.
 
@@ -62,9 +62,9 @@ def fetch_vocalset(data_home=None, *, base_url=ZENODO):
     Raises
     ------
     ConnectionError
-        If the archive cannot be reached; the message tells how to get it by hand.
+        If the archive cannot be reached; the message says how to get it by hand.
     ValueError
-        If what came is not what the authors published.
+        If the downloaded file is not what the authors published.
     ImportError
         If pooch is missing.
 
@@ -77,10 +77,10 @@ def fetch_vocalset(data_home=None, *, base_url=ZENODO):
 
 
 def fetch_ravdess_song(data_home=None, *, base_url=ZENODO):
-    """Download the song files of RAVDESS, unless they are there; return their folder.
+    """Download the song files of RAVDESS, unless already there; return their folder.
 
     0.23 GB, and twice as much when unpacked: 23 singers. Licence CC BY-NC-SA 4.0.
-    Otherwise as `fetch_vocalset`.
+    Otherwise the same as `fetch_vocalset`.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def fetch_ravdess_song(data_home=None, *, base_url=ZENODO):
     Raises
     ------
     ConnectionError, ValueError, ImportError
-        As of `fetch_vocalset`.
+        As for `fetch_vocalset`.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def _fetch(archive, name, data_home, base_url):
         ) from error
     home = Path(data_home or pooch.os_cache("singerlearn")).expanduser()
     folder = home / name
-    # The folder gets its name when all is in it.
+    # The folder gets its final name only when it is complete.
     if not folder.is_dir():
         _download(archive, home, f"{base_url}/{archive.record}")
         _unpack(home / archive.file, folder)
@@ -125,7 +125,7 @@ def _fetch(archive, name, data_home, base_url):
 
 
 def _download(archive, home, page):
-    """Put the archive into `home`, unless it is there and whole."""
+    """Put the archive into `home`, unless it is already there and complete."""
     import pooch
     import requests
 
@@ -149,14 +149,14 @@ def _download(archive, home, page):
 
 
 class _Resuming:
-    """What pooch calls to download a file; pooch's own would begin at the start.
+    """Downloader for pooch that resumes; pooch's own would start from scratch.
 
     Parameters
     ----------
     part : Path
-        Where what has arrived stays until it is whole.
+        Holds what has arrived until the file is complete.
     size : int
-        Bytes of the whole.
+        Bytes of the complete file.
     """
 
     def __init__(self, part, size):
@@ -187,7 +187,7 @@ class _Resuming:
         with requests.get(url, headers=headers, stream=True, timeout=30) as response:
             response.raise_for_status()
             if response.status_code != requests.codes.partial_content:
-                here = 0  # the server sends the whole, whatever was asked for
+                here = 0  # the server sends the whole file, whatever was asked for
             with (
                 self.part.open("ab" if here else "wb") as file,
                 tqdm(
@@ -198,7 +198,7 @@ class _Resuming:
                     unit_scale=True,
                 ) as bar,
             ):
-                # When the connection breaks, what has come of a block is lost.
+                # If the connection breaks, an incomplete block is lost.
                 for block in response.iter_content(2**16):
                     file.write(block)
                     bar.update(len(block))

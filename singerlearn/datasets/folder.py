@@ -23,22 +23,22 @@ def load_folder(
     """Find the recordings in a folder, and who sings them.
 
     Recordings are paths: nothing is decoded until an estimator reads them, unless
-    `on_error` asks for it.
+    ``on_error="skip"``.
 
     Parameters
     ----------
     root : str or Path
         Without `metadata`, a folder with one sub-folder for each singer:
         ``root/<singer>/<recording>``, at any depth below the singer. Hidden files and
-        files that are no audio by their suffix are left out; for other suffixes than
-        wav, flac, mp3, ogg, m4a, wma, webm and some twenty more, give a table.
+        files without an audio suffix are left out; for suffixes other than wav, flac,
+        mp3, ogg, m4a, wma, webm and some twenty more, give a table.
     metadata : str or Path, default=None
         A CSV table, separated by commas, semicolons or tabs, with a row for each
         recording and a header that names the columns ``path`` (relative to `root`),
         ``singer`` and, if you like, ``song``. Looked for in `root` first.
     on_error : {"raise", "skip"}, default="raise"
-        What becomes of a row, file or folder that cannot be used. With ``"skip"`` every
-        recording is read once, and one warning names those left out and why.
+        What to do about a row, file or folder that cannot be used. With ``"skip"``,
+        every recording is read once, and one warning says which were left out, and why.
     n_jobs : int or None, default=None
         Recordings read at once, in threads, with ``on_error="skip"``.
     return_X_y : bool, default=False
@@ -50,8 +50,8 @@ def load_folder(
         - recordings : list of str
           Paths, in the order of the table or sorted by singer and path.
         - singers, songs : ndarray of shape (n_recordings,), str
-          A song is the file's name without its suffix where no table tells, so that
-          files of one name count as one song.
+          If no table names the song, it is the file's name without its suffix, so that
+          files with the same name count as the same song.
         - metadata : Bunch
           The other columns of the table, ndarrays of str.
         - sampling_rate : int

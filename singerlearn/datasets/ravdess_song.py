@@ -70,14 +70,14 @@ def load_ravdess_song(root, *, unit="take", n_jobs=None, return_X_y=False):
     Parameters
     ----------
     root : str or Path
-        Folder in which the files lie at any depth, WAV or FLAC, under the names that
-        their authors gave them, ``03-02-*.wav``. Other files are left out; a take that
-        is there twice counts once.
+        Folder with the files at any depth, WAV or FLAC, under the names that their
+        authors gave them, ``03-02-*.wav``. Other files are left out; a take that is
+        there twice counts once.
     unit : {"take", "performance"}, default="take"
-        What one recording is. A take is a file. A performance is all the takes of one
-        singer, statement and emotion, their silences trimmed (35 dB below the loudest),
-        joined: 10 a singer of about 11 s, without the neutral ones, which are but two
-        takes a statement.
+        What one recording is. A take is a file. A performance joins all takes of one
+        singer, statement and emotion, with silence trimmed at their ends (35 dB below
+        the loudest moment): 10 per singer, of about 11 s. There are no neutral
+        performances, since there are only two neutral takes per statement.
     n_jobs : int or None, default=None
         Files read at once, in threads, for performances.
     return_X_y : bool, default=False
@@ -91,14 +91,15 @@ def load_ravdess_song(root, *, unit="take", n_jobs=None, return_X_y=False):
         - singers : ndarray of shape (n_recordings,), str
           ``"actor01"`` to ``"actor24"``.
         - songs : ndarray of shape (n_recordings,), str
-          Of a take, statement and melody (``"kids-minor"``); of a performance,
+          For a take, statement and melody (``"kids-minor"``); for a performance,
           statement and emotion (``"kids-sad"``).
         - gender, statement, emotion, melody : ndarray of shape (n_recordings,), str
         - intensity, repetition : ndarray of shape (n_recordings,)
-          Of takes only: ``"normal"`` or ``"strong"``, 1 or 2.
+          For takes only: ``"normal"`` or ``"strong"``, 1 or 2.
         - truncated : ndarray of shape (n_recordings,), bool
-          True for what a ``metadata.csv`` in `root` calls cut short, a 1 in its column
-          ``truncated`` beside the ``path``, or a performance with such a take.
+          True for a take that ``metadata.csv`` in `root` marks as cut short (1 in the
+          column ``truncated``, beside the ``path``), and for a performance with such a
+          take.
         - sampling_rate : int
           22050: the rate of the performances, and the rate to read the takes at.
         - DESCR : str
@@ -109,8 +110,8 @@ def load_ravdess_song(root, *, unit="take", n_jobs=None, return_X_y=False):
     FileNotFoundError
         If there is no such folder, or none of the files in it.
     ValueError
-        If a folder cannot be read, or a take into its performance, all takes are
-        neutral, or the table of what is cut short has a fault.
+        If a folder, or a take of a performance, cannot be read, if performances are
+        asked for and all takes are neutral, or if ``metadata.csv`` has a fault.
     """
     if unit not in ("take", "performance"):
         raise ValueError(f"unit={unit!r} must be 'take' or 'performance'")
@@ -186,9 +187,9 @@ _YES_OR_NO = dict.fromkeys(("1", "1.0", "true"), True) | dict.fromkeys(
 
 
 def _truncated(table):
-    """Return the names, without suffix, that a table calls cut short."""
+    """Return the names, without suffix, that a table marks as cut short."""
     columns = {name: (name,) for name in ("path", "truncated")}
-    # Of the same name there are tables that tell other things.
+    # There are tables of the same name that hold other things.
     if not table.is_file() or "truncated" not in parse_table(table, columns)[1]:
         return set()
     rows, faults = read_table(
@@ -210,7 +211,7 @@ def _truncated(table):
 
 
 def _group(takes):
-    """Takes of one performance together, in the order of singers and songs."""
+    """Group the takes of each performance, in the order of singers and songs."""
 
     def key(take):
         return take.singer, take.statement, take.emotion
@@ -223,7 +224,7 @@ def _group(takes):
 
 def _join(groups, n_jobs):
     """Read the takes of each group and join what sounds in them."""
-    from librosa.effects import trim  # here, for librosa is slow to import
+    from librosa.effects import trim  # here, since librosa is slow to import
 
     def join(group):
         takes = (load(take.path, SAMPLING_RATE) for take in group)

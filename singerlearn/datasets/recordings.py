@@ -1,4 +1,4 @@
-"""What the loaders of recordings share: find files, tell faults, choose some."""
+"""What the loaders of recordings share: finding files, reporting faults, `take`."""
 
 import os
 import warnings
@@ -29,7 +29,7 @@ def audio_below(folder):
     Returns
     -------
     paths : list of Path
-        Sorted. Hidden files and folders are left out, links to folders within are not
+        Sorted. Hidden files and folders are left out, and links to folders are not
         followed.
     faults : list of str
         Which folders could not be read, and why.
@@ -43,7 +43,7 @@ def audio_below(folder):
 
 
 def check_on_error(on_error):
-    """Refuse what is neither "raise" nor "skip"."""
+    """Refuse anything but "raise" and "skip"."""
     if on_error not in ("raise", "skip"):
         raise ValueError(f"on_error={on_error!r} must be 'raise' or 'skip'")
 
@@ -54,8 +54,8 @@ def report(faults, on_error):
     Parameters
     ----------
     faults : list of str
-        Each in words that name the recording, or a folder of several; nothing happens
-        when there are none.
+        Each in words that name the recording or the folder; nothing happens if there
+        are none.
     on_error : {"raise", "skip"}
     """
     if not faults:
@@ -72,20 +72,20 @@ def report(faults, on_error):
 
 
 def take(data, indices):
-    """Choose some of the recordings of a data set.
+    """Select recordings from a data set.
 
     Parameters
     ----------
     data : Bunch
         As the loaders return it.
     indices : sequence of int, or of bool of length n_recordings
-        Places in ``data.recordings``, or whether to choose each.
+        Positions in ``data.recordings``, or a mask.
 
     Returns
     -------
     chosen : Bunch
-        `data` with all that it holds for each recording cut down to those chosen, in
-        the order of `indices`, and the rest as it is.
+        `data` with every entry that has one item per recording reduced to those chosen,
+        in the order of `indices`, and all else as it is.
 
     Examples
     --------

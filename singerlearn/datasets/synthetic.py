@@ -1,4 +1,4 @@
-"""Singers that never lived: recordings with known causes, made to order."""
+"""Synthetic singers: recordings with known causes, made to order."""
 
 from numbers import Integral, Real
 
@@ -49,31 +49,31 @@ def make_singers(
     n_singers : int, default=8
         Women and men in turn.
     n_songs : int, default=6
-        Songs, and so recordings of each singer.
+        Number of songs, and so of recordings per singer.
     duration : float, default=10.0
-        Length of a recording in seconds. Songs last 10 to 20 s, texts about 9, and are
-        repeated.
+        Length of a recording in seconds. Songs last 10 to 20 s and texts about 9 s;
+        they are repeated as needed.
     singer_effect : float, default=1.0
-        How far voices differ, up to 4; at 0 there are but two, the average woman and
+        How far voices differ, up to 4; at 0 there are only two, the average woman and
         man.
     song_effect : float, default=1.0
         How far songs differ in vowels, register, key, tempo and brightness. At 0 they
-        are other notes and words in one style; from 1 on, features averaged over a
-        recording tell its song more readily than its singer.
+        are different notes and words in the same style; from 1 on, features averaged
+        over a recording tell its song more readily than its singer.
     channel_effect : float, default=1.0
         How far rooms and microphones differ; at 0 recordings are dry, quiet and even.
     spoken : float, default=0.0
-        Part of the songs that are texts to be spoken instead, on average;
-        `song_parameters` tell which. From one value to another the rest stays the same.
+        Share of the songs that are spoken texts instead, on average; `song_parameters`
+        tells which. Changing it leaves the other songs the same.
     sampling_rate : int, default=22050
-        In Hz, 8000 at least. Formants end at 12 kHz, above which there is next to
-        nothing at higher rates.
+        In Hz, at least 8000. Formants end at 12 kHz; at higher rates there is next to
+        nothing above that.
     n_jobs : int or None, default=None
         Recordings rendered at once, in threads. The result does not depend on it.
     random_state : int, RandomState instance or None, default=None
-        Pass an int for the same recordings, bit for bit, on every call (of the same
-        machine and libraries). Their number does not matter: a larger set holds the
-        singers, songs and recordings of a smaller one.
+        Pass an int for the same recordings, bit for bit, on every call (on the same
+        machine, with the same libraries). A larger set holds the singers, songs and
+        recordings of a smaller one.
     return_X_y : bool, default=False
         Return ``(recordings, singers)`` instead of a Bunch.
 
@@ -90,7 +90,7 @@ def make_singers(
         - singer_parameters : dict of str to Singer
         - song_parameters : dict of str to Song
         - channel_parameters : list of Channel
-          One a recording.
+          One per recording.
         - DESCR : str
     (recordings, singers) : tuple if ``return_X_y=True``
 

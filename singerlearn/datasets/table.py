@@ -10,7 +10,7 @@ from sklearn.utils import Bunch
 
 
 def find_table(name, root):
-    """Look for a table in `root`, then where we stand.
+    """Look for a table in `root`, then in the current folder.
 
     Parameters
     ----------
@@ -43,10 +43,10 @@ def parse_table(table, columns, *, needed=()):
         UTF-8, with or without a byte order mark, with any line ends, separated by
         commas, semicolons or tabs. The first line names the columns, in any case.
     columns : dict of str to tuple of str
-        Our names for columns, and the names that a header may have for each; of
-        several in one header the foremost counts.
+        Our names for columns, and the names that a header may have for each; if a
+        header has several, the first counts.
     needed : tuple of str, default=()
-        Which of our columns cannot be missing.
+        Which of our columns are required.
 
     Returns
     -------
@@ -103,7 +103,7 @@ def _read_body(table, lines, delimiter):
     """List the cells of each row; `lines` begin below the header."""
     body = []
     try:
-        # Not strict, an open quotation mark would swallow the rows that follow.
+        # If not strict, an open quotation mark would swallow the rows that follow.
         for cells in csv.reader(lines, delimiter=delimiter, strict=True):
             body.append(cells)
     except csv.Error as error:
@@ -120,11 +120,11 @@ def read_table(table, columns, *, needed, locate):
     Parameters
     ----------
     table, columns, needed
-        As for `parse_table`; a row without a cell in a needed column is at fault.
+        As for `parse_table`; an empty cell in a needed column is a fault.
     locate : callable
-        Takes a row, a dict of str by our names and, for the other columns, the
-        header's; returns the path of its recording. What it raises as ValueError or
-        FileNotFoundError is the row's fault.
+        Takes a row, a dict of str by our names (and the header's, for other columns),
+        and returns the path of its recording. A ValueError or FileNotFoundError that it
+        raises becomes a fault of the row.
 
     Returns
     -------
@@ -132,7 +132,7 @@ def read_table(table, columns, *, needed, locate):
         The good rows, with the recording's path in ``"path"``.
     faults : list of str
         What is wrong with the others, in words that name table, row and column. A
-        recording that a former row has is a fault, an empty row is none.
+        recording that an earlier row has is a fault; an empty row is not.
     """
     header, found, body = parse_table(table, columns, needed=needed)
     ours = {theirs: name for name, theirs in found.items()}
@@ -182,7 +182,7 @@ def to_bunch(rows, descr, *, return_X_y=False, **more):
     Returns
     -------
     data : Bunch
-        With the other columns in ``metadata``, empty where a row has no such cell.
+        With the other columns in ``metadata``, empty if a row has no such cell.
     (recordings, singers) : tuple if ``return_X_y=True``
     """
     names = dict.fromkeys(name for row in rows for name in row)

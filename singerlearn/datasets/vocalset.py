@@ -41,8 +41,8 @@ ISMIR 2018.
 def load_vocalset(root, *, on_error="raise", return_X_y=False):
     """Load VocalSet.
 
-    Nothing is downloaded and no recording is opened: the folders tell singer, exercise
-    and technique, a file's name tells excerpt and vowel.
+    Nothing is downloaded and no recording is opened: the folders give singer, exercise
+    and technique, a file's name gives excerpt and vowel.
 
     Parameters
     ----------
@@ -50,9 +50,9 @@ def load_vocalset(root, *, on_error="raise", return_X_y=False):
         Folder with ``FULL/<singer>/<exercise>/<technique>/<file>.wav`` in it, or with
         the singers' folders themselves, at most two folders deep.
     on_error : {"raise", "skip"}, default="raise"
-        What becomes of an empty file, of a link to nothing, of a folder that cannot be
-        read, and of recordings in the folder of no known singer. With ``"skip"`` one
-        warning names those left out and why.
+        What to do about an empty file, a broken link, a folder that cannot be read, and
+        recordings outside the folders of the known singers. With ``"skip"``, one
+        warning says which were left out, and why.
     return_X_y : bool, default=False
         Return ``(recordings, singers)`` instead of a Bunch.
 
@@ -66,15 +66,15 @@ def load_vocalset(root, *, on_error="raise", return_X_y=False):
           ``"female1"`` to ``"female9"``, ``"male1"`` to ``"male11"``.
         - songs : ndarray of shape (n_recordings,), str
           What is sung: the excerpt (``"caro"``, ``"dona"``, ``"row"``), or else the
-          exercise; empty where no folder tells it.
+          exercise; empty if no folder names it.
         - gender : ndarray of shape (n_recordings,), str
           ``"female"`` or ``"male"``.
         - exercise, technique : ndarray of shape (n_recordings,), str
-          The folders: ``"arpeggios"``, ``"excerpts"``, ``"long_tones"`` or
-          ``"scales"``, and such as ``"belt"`` (the folder ``vibrado`` of the archive
-          holds ``"vibrato"``); empty where a file lies in fewer folders.
+          From the folders: ``"arpeggios"``, ``"excerpts"``, ``"long_tones"`` or
+          ``"scales"``, and techniques such as ``"belt"`` (the archive's folder
+          ``vibrado`` means ``"vibrato"``); empty if a file lies in fewer folders.
         - vowel : ndarray of shape (n_recordings,), str
-          One of a, e, i, o, u, or empty where the name does not tell.
+          One of a, e, i, o, u, or empty if the name does not say.
         - sampling_rate : int
           22050, the rate to read the recordings at; their own is 44,100.
         - DESCR : str
@@ -139,7 +139,7 @@ def _is_copy(path):
 
 
 def _describe(path, singer, within):
-    """Read what folders and name tell of a recording."""
+    """Describe a recording by its folders and its name."""
     exercise, technique, *_ = *map(str.lower, within[:-1]), "", ""
     tokens = re.split("[ _]+", _COPY.sub("", path.stem).lower())
     return {

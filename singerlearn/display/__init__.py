@@ -1,8 +1,8 @@
-"""The pictures, after scikit-learn's Display contract.
+"""The pictures, which follow scikit-learn's Display API.
 
-A ``from_*`` class method computes and keeps the numbers; ``plot`` draws them as often
-as wanted, into axes of its own or some that are given, returns the display, and leaves
-``ax_`` or ``axes_``, ``figure_`` and the artists behind.
+A ``from_*`` class method computes and keeps the numbers; ``plot`` draws them, as often
+as you like, into new axes or given ones, returns the display, and sets ``ax_`` or
+``axes_``, ``figure_`` and the artists.
 """
 
 from singerlearn.display.attention import AttentionDisplay, FrequencyTemplateDisplay

@@ -16,13 +16,13 @@ class AttentionDisplay:
     chunk : ndarray of shape (n_bands, chunk_frames)
         Spectrogram in dB above the floor.
     weights : ndarray of shape (n_weights,)
-        Attention over time; each weight is for as many frames as the network's pools
-        make one. They sum to 1.
+        Attention over time; each weight is for all the frames that the network pools
+        into one. They sum to 1.
     start_frame : int, default=0
         Frame of the recording where the chunk starts.
     front_end : dict, default=None
-        How the spectrogram was made (``Chunks.front_end``), from which the axes get
-        seconds and Hz. None leaves them in frames and bands.
+        How the spectrogram was made (``Chunks.front_end``), to label the axes in
+        seconds and Hz. None labels them in frames and bands.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class AttentionDisplay:
         Parameters
         ----------
         estimator : SingerNetClassifier, SingerEmbedder, Pipeline or search
-            Fitted with an attention.
+            Fitted with attention.
         chunks : Chunks
             One recording, chunked: ``MelChunker().transform([recording])[0]``.
         index : int, default=0
@@ -115,7 +115,7 @@ class AttentionDisplay:
         ax.set_title("A chunk and the attention over its time")
         ax.set_xlabel("time (s)" if timed else "frame")
         # The spectrogram fills the lower part of the axes and the weights the rest, so
-        # that no layout has to know about the two.
+        # that a layout sees only one.
         lower = 0.7
         ax.set_ylim(-0.5, n_bands / lower - 0.5)
         ax.spines[["top", "right"]].set_visible(False)
@@ -141,20 +141,20 @@ class AttentionDisplay:
 
 
 class FrequencyTemplateDisplay:
-    """What attention listens for: its weights w, a frequency template a channel.
+    """What attention listens for: its weights w, one frequency template per channel.
 
     A frame's score is the inner product of w with what the convolutions make of the
-    frame (equation 2), so that a weight above 0 lets a frame count more where that
-    channel is strong in that band. Make one with `from_estimator`.
+    frame (equation 2). A weight above 0 thus makes a frame count more if that channel
+    is strong in that band. Make one with `from_estimator`.
 
     Parameters
     ----------
     template : ndarray of shape (n_channels, n_pooled_bands)
-        w, the bands rising.
+        w, lowest band first.
     bands_each : int, default=1
-        How many bands of the spectrogram the pools make one.
+        How many bands of the spectrogram are pooled into one.
     front_end : dict, default=None
-        How the spectrograms were made, from which the axis gets Hz. None leaves it in
+        How the spectrograms were made, to label the axis in Hz. None labels it in
         bands.
 
     Attributes
@@ -166,7 +166,7 @@ class FrequencyTemplateDisplay:
     image_ : matplotlib.image.AxesImage
         The template, bands by channels.
     order_ : ndarray of shape (n_channels,)
-        Which channels stand from left to right.
+        The channels from left to right.
     """
 
     def __init__(self, template, *, bands_each=1, front_end=None):
@@ -209,9 +209,9 @@ class FrequencyTemplateDisplay:
         )
 
     def plot(self, ax=None):
-        """Draw the template, channels from those that raise the score to the others.
+        """Draw the template, the channels that raise the score most on the left.
 
-        Channels have no order of their own; they stand by the mean of their weights.
+        Channels have no order of their own; they are sorted by their mean weight.
 
         Parameters
         ----------

@@ -24,7 +24,7 @@ BESIDE = dict(loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False)
 
 
 def check_named(models, what, *, such_as, kind=object):
-    """Refuse what is no dict of things of a kind, each by its model's name.
+    """Refuse anything but a dict of things of a kind, each by its model's name.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def check_named(models, what, *, such_as, kind=object):
     what : str
         What an error calls it.
     such_as : str
-        One that is right.
+        An example of a valid one.
     kind : type, default=object
     """
     if (
@@ -45,7 +45,7 @@ def check_named(models, what, *, such_as, kind=object):
 
 @contextmanager
 def naming(what):
-    """Put what it is about before a ValueError."""
+    """Put `what` in front of the message of any ValueError."""
     try:
         yield
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Where recordings or chunks lie, on a page (the paper's Figures 4 and 7)."""
+"""Embeddings of recordings or chunks, drawn (the paper's Figures 4 and 7)."""
 
 from collections.abc import Sized
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from singerlearn.metrics.validation import check_embeddings
 
 
 class Projection(NamedTuple):
-    """An embedding in two dimensions, with who and what is heard at each point.
+    """An embedding in two dimensions, with the singer and the song of each point.
 
     Attributes
     ----------
@@ -35,15 +35,15 @@ class Projection(NamedTuple):
 class EmbeddingDisplay:
     """t-SNE of embeddings, coloured by singer and by song (Figures 4 and 7).
 
-    An embedding a column, learned beside hand-crafted say; one row coloured by singer
-    and, where songs are known, one by song. Make one with `from_embeddings`.
+    One column per embedding (for example, learned and hand-crafted); one row coloured
+    by singer and, if songs are known, one by song. Make one with `from_embeddings`.
 
     Parameters
     ----------
     projections : dict of str to Projection
         The points of each embedding, by its name.
     unit : {"recordings", "chunks"}, default="recordings"
-        What a point is.
+        What each point is.
 
     Attributes
     ----------
@@ -52,7 +52,8 @@ class EmbeddingDisplay:
     figure_ : matplotlib.figure.Figure
         The figure around them.
     scatters_ : ndarray of dict of shape (n_rows, n_embeddings)
-        The points of each label (matplotlib.collections.PathCollection) of a panel.
+        For each panel, the points of each label (a
+        matplotlib.collections.PathCollection).
 
     Examples
     --------
@@ -80,14 +81,15 @@ class EmbeddingDisplay:
         Parameters
         ----------
         embeddings : dict of str to array-like of shape (n_recordings, n_components)
-            Each embedding by its name; or, for a point a chunk, a list with one array
-            of shape (n_chunks, n_components) a recording, as ``transform_chunks``
-            returns it. Features in unlike units are to be scaled first.
+            Each embedding by its name; or, for one point per chunk, a list with one
+            array of shape (n_chunks, n_components) per recording, as
+            ``transform_chunks`` returns it. Scale features in different units first.
         singers : array-like of shape (n_recordings,)
         songs : array-like of shape (n_recordings,), default=None
         perplexity : float, default=None
-            About how many neighbours a point is to keep. None for an eighth of the
-            points, from 5 to 30; of fewer than 16 points a third of the others.
+            Roughly how many neighbours of each point to keep close. None means an
+            eighth of the points, from 5 to 30; with fewer than 16 points, a third of
+            the others.
         random_state : int, RandomState instance or None, default=0
             Seeds t-SNE.
 
@@ -98,8 +100,8 @@ class EmbeddingDisplay:
         Raises
         ------
         ValueError
-            If `embeddings` is no dict, if one of them holds NaN, fewer than four points
-            or points that are all alike, if some are of recordings and some of chunks,
+            If `embeddings` is not a dict, if one of them holds NaN, fewer than four
+            points or only equal points, if some are of recordings and some of chunks,
             if lengths differ or the perplexity is not below the number of points.
         """
         check_embeddings_by_name(embeddings)
@@ -133,8 +135,8 @@ class EmbeddingDisplay:
         Parameters
         ----------
         axes : array-like of matplotlib.axes.Axes, default=None
-            Where to draw: one row, or two if there are songs, an embedding a column.
-            None makes a new figure.
+            Where to draw: one row, or two if there are songs, and one column per
+            embedding. None makes a new figure.
 
         Returns
         -------
@@ -174,7 +176,7 @@ class EmbeddingDisplay:
                 ax.set_title(f"{name}, by {row[:-1]}", fontsize="medium")
             if n_columns := _n_columns(labels[row]):
                 ax.legend(
-                    # Told, it names labels that begin with "_", too.
+                    # If given, labels that begin with "_" are named, too.
                     handles=list(self.scatters_[i, -1].values()),
                     title=row[:-1],
                     ncols=n_columns,
@@ -189,7 +191,7 @@ class EmbeddingDisplay:
 
 
 def check_embeddings_by_name(embeddings):
-    """Refuse what is no dict of embeddings by their names."""
+    """Refuse anything but a dict of embeddings by their names."""
     such_as = "{'learned': embedder.transform(X)}"
     check_named(embeddings, "embeddings", such_as=such_as, kind=Sized)
 

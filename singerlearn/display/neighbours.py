@@ -18,19 +18,20 @@ from singerlearn.metrics.neighbours import chance_accuracy
 class KNNDisplay:
     """Leave-one-out k-NN accuracy for singers and for songs (Figure 5).
 
-    A panel for singers and, where songs are known, one for songs; in each, a group of
-    bars for each k with a bar for each embedding, and chance as a line. Make one with
+    A panel for singers and, if songs are known, one for songs; in each, a group of bars
+    for each k with a bar for each embedding, and chance as a line. Make one with
     `from_embeddings` or `from_reports`.
 
     Parameters
     ----------
     accuracies : dict of str to dict of str to dict of int to float
-        Of "singers" and "songs", the accuracy of each embedding by its name and by the
+        For "singers" and "songs", the accuracy of each embedding by its name and by the
         number of neighbours.
     chance : dict of str to float
-        Of "singers" and "songs", the accuracy of one neighbour drawn at random.
+        For "singers" and "songs", the accuracy of one neighbour drawn at random.
     crossed : bool, default=False
-        Whether the singer was sought among other songs, the song among other singers.
+        Whether neighbours were other songs only (to name the singer), and other singers
+        only (to name the song).
 
     Attributes
     ----------
@@ -63,7 +64,7 @@ class KNNDisplay:
     def from_embeddings(
         cls, embeddings, *, singers, songs=None, n_neighbors=(1, 3, 5, 7), crossed=False
     ):
-        """Seek every recording's singer and song among its neighbours.
+        """Name every recording's singer and song by its neighbours.
 
         Parameters
         ----------
@@ -73,8 +74,8 @@ class KNNDisplay:
         songs : array-like of shape (n_recordings,), default=None
         n_neighbors : int or sequence of int, default=(1, 3, 5, 7)
         crossed : bool, default=False
-            Whether to seek the singer among other songs only, and the song among other
-            singers only.
+            Whether to look for the singer among other songs only, and for the song
+            among other singers only.
 
         Returns
         -------
@@ -83,8 +84,8 @@ class KNNDisplay:
         Raises
         ------
         ValueError
-            As `leave_one_out_knn`, with the name of the embedding; or if `embeddings`
-            is no dict, or `crossed` lacks the songs.
+            As for `leave_one_out_knn`, with the name of the embedding; or if
+            `embeddings` is not a dict, or `crossed` is set without songs.
         """
         check_embeddings_by_name(embeddings)
         if crossed and songs is None:
@@ -117,9 +118,10 @@ class KNNDisplay:
         Parameters
         ----------
         reports : dict of str to SongEffectReport
-            What `song_effect_report` found of each embedding, by its name.
+            What `song_effect_report` found for each embedding, by its name.
         crossed : bool, default=False
-            Whether to show the crossed accuracies, those without the other's help.
+            Whether to show the crossed accuracies, in which singer and song cannot help
+            each other.
 
         Returns
         -------
@@ -128,8 +130,8 @@ class KNNDisplay:
         Raises
         ------
         ValueError
-            If `reports` is no dict of reports, or they are of different recordings or
-            numbers of neighbours.
+            If `reports` is not a dict of reports, or they are of different recordings
+            or numbers of neighbours.
         """
         such_as = "{'learned': song_effect_report(Z, singers, songs)}"
         check_named(reports, "reports", such_as=such_as, kind=SongEffectReport)

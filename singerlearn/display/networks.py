@@ -1,4 +1,4 @@
-"""The network that a picture is of, wherever it is."""
+"""Find the network to draw, in an estimator, a pipeline or a search."""
 
 
 def network_with(estimator, attribute):
@@ -9,7 +9,7 @@ def network_with(estimator, attribute):
     NotFittedError
         If it was not fitted.
     ValueError
-        If it was, and has no such attribute even so.
+        If it was fitted, and still has no such attribute.
     """
     from sklearn.pipeline import Pipeline
     from sklearn.utils.validation import check_is_fitted

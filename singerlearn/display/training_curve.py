@@ -9,7 +9,7 @@ from singerlearn.display.networks import network_with
 
 
 class TrainingCurve(NamedTuple):
-    """Losses of one training, an entry an epoch.
+    """Losses of one training, with one entry per epoch.
 
     Attributes
     ----------
@@ -67,10 +67,10 @@ class TrainingCurveDisplay:
         Parameters
         ----------
         estimator : SingerNetClassifier, SingerEmbedder, Pipeline or search
-            Anything with a ``history_``; a pipeline that ends with it, or a search
-            that has refitted its best estimator, if that is one.
+            Anything with a ``history_``, a pipeline that ends with one, or a search
+            whose refitted best estimator has one.
         name : str, default=None
-            What the model is called in the picture; None stands for its class.
+            What the model is called in the picture; None means its class.
 
         Returns
         -------
@@ -86,8 +86,8 @@ class TrainingCurveDisplay:
         Parameters
         ----------
         histories : dict of str to list of dict
-            The history of each model, by its name: one dict an epoch with ``epoch``,
-            ``train_loss`` and, where there was a validation, ``valid_loss``, as in the
+            The history of each model, by its name: one dict per epoch with ``epoch``,
+            ``train_loss`` and, if there was a validation, ``valid_loss``, as in the
             ``history_`` of an estimator.
 
         Returns
@@ -97,7 +97,7 @@ class TrainingCurveDisplay:
         Raises
         ------
         ValueError
-            If `histories` is no dict, or a history has no epochs.
+            If `histories` is not a dict, or a history has no epochs.
         """
         such_as = "{'average': classifier.history_}"
         check_named(histories, "histories", such_as=such_as)

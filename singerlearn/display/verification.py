@@ -17,7 +17,7 @@ from singerlearn.metrics import (
     miss_rate,
 )
 
-# Of false alarms and of misses; beyond, a curve is about a handful of trials.
+# For false alarms and misses; beyond these, a curve depends on a handful of trials.
 LIMITS = (0.001, 0.85)
 TICKS = (0.001, 0.01, 0.05, 0.2, 0.5, 0.8)
 
@@ -90,8 +90,8 @@ class DETDisplay:
         scores : dict of str to array-like of shape (n_trials,)
             The scores of each model by its name; the higher, the more alike.
         groups : array-like of shape (n_trials, 2), default=None
-            Who sings the two recordings, ``trials.singers``: draws a band around the
-            curve by `bootstrap_interval`. None for no band.
+            The singers of the two recordings, ``trials.singers``, to compute a band
+            around the curve by `bootstrap_interval`. None for no band.
         confidence, n_resamples, random_state
             As in `bootstrap_interval`.
 
@@ -102,8 +102,8 @@ class DETDisplay:
         Raises
         ------
         ValueError
-            If `scores` is no dict, targets or non-targets are missing, lengths differ
-            or a score is not finite.
+            If `scores` is not a dict, targets or non-targets are missing, lengths
+            differ or a score is not finite.
         """
         check_named(scores, "scores", such_as="{'learned': trials.scores(Z)}")
         from scipy.stats import norm  # a slow import
@@ -183,7 +183,7 @@ class DETDisplay:
             xlim=(low, high),
             ylim=(low, high),
             aspect="equal",
-            anchor="W",  # what width is left over is the legend's
+            anchor="W",  # the legend has the width that is left over
         )
         ax.legend(title="EER: equal error rate (dot)", labelspacing=1, **BESIDE)
         ax.grid(alpha=0.3)

@@ -1,8 +1,9 @@
 """The transformers: recordings become chunked spectrograms, or features of clips.
 
-X is a list with one entry a recording, and so is what comes out: a step never changes
+X is a list with one entry per recording, and so is the output: a step never changes
 ``len(X)``, so every splitter, search and pipeline of scikit-learn works unchanged, and
-a chunk cannot cross a fold. The transformers learn nothing: `fit` only checks.
+the chunks of a recording always stay in the same fold. The transformers learn nothing:
+`fit` only checks.
 """
 
 from singerlearn.features.chunkers import (

@@ -1,4 +1,4 @@
-"""Recordings to chunks of their spectrograms."""
+"""Turn recordings into chunks of their spectrograms."""
 
 import os
 from numbers import Real
@@ -17,8 +17,8 @@ from singerlearn.features.transformer import (
 from singerlearn.spectrogram import C1_HZ, log_cqt, log_mel, mel_bands
 from singerlearn.store import SpectrogramStore
 
-# Of the numbers that `load` gives with `log_mel`, or with `log_cqt`. Raise them when
-# these change, lest a store serve the old ones.
+# Revisions of the numbers that `load` gives with `log_mel`, or with `log_cqt`. Raise
+# them when the numbers change, so that a store does not serve the old ones.
 _REVISIONS = {"mel": 1, "cqt": 2}
 
 
@@ -84,14 +84,14 @@ class _Chunker(RecordingTransformer):
 
 
 class MelChunker(_Chunker, auto_wrap_output_keys=None):
-    """Recordings to overlapping chunks of their decibel Mel spectrograms.
+    """Turn recordings into overlapping chunks of their decibel Mel spectrograms.
 
-    The paper's input (section 3.2): decibels under the recording's maximum, clipped at
-    -60 dB and offset to lie in [0, 60]; chunks of 5.94 s that overlap by 80 %. The
-    numbers are those of ``librosa.feature.melspectrogram`` and ``librosa.power_to_db``
-    within 0.001 dB. A recording shorter than a chunk is padded with silence to one;
-    chunks of silence alone, in which nothing is less than 60 dB under the loudest
-    moment, are left out.
+    The paper's input (section 3.2): decibels relative to the recording's maximum,
+    clipped at -60 dB and offset to lie in [0, 60]; chunks of 5.94 s that overlap by
+    80 %. The numbers are those of ``librosa.feature.melspectrogram`` and
+    ``librosa.power_to_db`` within 0.001 dB. A recording shorter than a chunk is padded
+    with silence to one. Chunks that lie entirely 60 dB or more below the loudest moment
+    are left out.
 
     Parameters
     ----------
@@ -104,10 +104,10 @@ class MelChunker(_Chunker, auto_wrap_output_keys=None):
     n_mels : int, default=96
         Mel bands.
     fmin, fmax : float, default=0.0 and None
-        Where the lowest band begins and the highest ends, in Hz; None stands for half
-        the sampling rate.
+        Where the lowest band begins and the highest ends, in Hz; None means half the
+        sampling rate.
     top_db : float, default=60.0
-        Range of the decibels: 0 is what lies this much under the maximum, or lower.
+        Range of the decibels: what lies this far below the maximum, or lower, is 0.
     chunk_frames : int, default=256
         Length of a chunk, in frames (5.94 s at 22 050 Hz, hop 512).
     hop_frames : int, default=51
@@ -115,19 +115,19 @@ class MelChunker(_Chunker, auto_wrap_output_keys=None):
     store : path or SpectrogramStore, default=None
         A folder that keeps the spectrograms. Set it for cross-validation, for a search,
         or when you will come back to the same recordings: each spectrogram is computed
-        once for all folds, processes and runs. A file is then read in about a twentieth
-        of the time or less; a waveform, which is hashed each time, in a third. The
-        folder is made when needed and may be deleted at any time; four minutes take
-        2 MB in it. Decibels are rounded, by at most 0.0005; a
-        :class:`~singerlearn.store.SpectrogramStore` takes half the space, and lists and
-        prunes what lies there.
+        once for all folds, processes and runs. After that, a file takes about a
+        twentieth of the time or less; a waveform, which is hashed each time, a third.
+        The folder is created when needed and may be deleted at any time; four minutes
+        of audio take 2 MB. Decibels are rounded by at most 0.0005. A
+        :class:`~singerlearn.store.SpectrogramStore` can take half the space (rounding
+        more coarsely), and lists and prunes its contents.
     n_jobs : int, default=None
         Threads, as joblib counts them; the result does not depend on it.
 
     See Also
     --------
-    CQTChunker : The same over a constant-Q transform.
-    HandcraftedFeatures : The classical features of the same stretches of time.
+    CQTChunker : The same for a constant-Q transform.
+    HandcraftedFeatures : Classical features of the same stretches of time.
 
     Examples
     --------
@@ -179,22 +179,22 @@ class MelChunker(_Chunker, auto_wrap_output_keys=None):
 
     def _check(self, X):
         recordings = super()._check(X)
-        # Bands that cannot be are no recording's fault.
+        # Impossible bands are not the fault of a recording.
         mel_bands(self.sampling_rate, self.n_fft, self.n_mels, self.fmin, self.fmax)
         return recordings
 
 
 class CQTChunker(_Chunker, auto_wrap_output_keys=None):
-    """Recordings to overlapping chunks of their decibel constant-Q spectrograms.
+    """Turn recordings into overlapping chunks of decibel constant-Q spectrograms.
 
     The paper's other input, with bands equally spaced on a logarithmic frequency scale:
-    a transposed melody is the same picture, shifted. The numbers are those of
+    transposing a melody only shifts the picture. The numbers are those of
     ``librosa.cqt``, squared, and ``librosa.power_to_db``; chunks and decibels are as
     in :class:`MelChunker`.
 
-    The defaults are semitones over 8 octaves from C1. A ninth would not fit under half
-    of 22 050 Hz, and with 96 bands the network has as many parameters as on Mel, which
-    is what the paper's Table 1 counts.
+    The defaults are semitones over 8 octaves from C1. A ninth octave would not fit
+    below half of 22 050 Hz, and with 96 bands the network has as many parameters as
+    with Mel: those that the paper's Table 1 counts.
 
     Parameters
     ----------
@@ -209,20 +209,20 @@ class CQTChunker(_Chunker, auto_wrap_output_keys=None):
     fmin : float, default=32.70319566257483
         Centre of the lowest band, in Hz (the note C1).
     top_db : float, default=60.0
-        Range of the decibels: 0 is what lies this much under the maximum, or lower.
+        Range of the decibels: what lies this far below the maximum, or lower, is 0.
     chunk_frames : int, default=256
         Length of a chunk, in frames (5.94 s at 22 050 Hz, hop 512).
     hop_frames : int, default=51
         Step between chunks, in frames (1.18 s).
     store : path or SpectrogramStore, default=None
         A folder that keeps the spectrograms, as for :class:`MelChunker`; both may share
-        it. It pays most here, where computing takes longest.
+        it. It saves most time here, since this transform takes longest.
     n_jobs : int, default=None
         Threads, as joblib counts them; the result does not depend on it.
 
     See Also
     --------
-    MelChunker : The same over a Mel spectrogram, better in every network of the paper.
+    MelChunker : The same for a Mel spectrogram; better in every network of the paper.
 
     Examples
     --------
@@ -306,7 +306,7 @@ def as_chunks(X, chunker=None):
     X : list of n_recordings paths, waveforms, (waveform, rate) pairs, or Chunks
         All raw or all chunked.
     chunker : transformer, default=None
-        Chunks raw recordings; None stands for ``MelChunker()``.
+        Chunks raw recordings; None means ``MelChunker()``.
 
     Returns
     -------

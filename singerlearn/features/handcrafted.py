@@ -1,4 +1,4 @@
-"""Recordings to the classical features of their clips."""
+"""Turn recordings into classical features of their clips."""
 
 import threading
 from contextlib import contextmanager
@@ -16,18 +16,18 @@ from singerlearn.spectrogram import frame_features
 
 
 class HandcraftedFeatures(RecordingTransformer, auto_wrap_output_keys=None):
-    """Recordings to mean and standard deviation of classical features in each clip.
+    """Turn recordings into means and standard deviations of features in each clip.
 
     The paper's baseline (section 3.4): chroma, MFCC, spectral centroid, roll-off and
     flux of clips of about six seconds, which are the same stretches of time as the
-    chunks of :class:`MelChunker`. Frame features are computed once a recording, as
-    librosa does, and clips pooled from them; chroma at concert pitch, where librosa
-    would tune it to each recording. Flux is the norm of a frame's rise in magnitude
-    over the frame before.
+    chunks of :class:`MelChunker`. Frame features are computed once per recording, as
+    librosa does, and then pooled over clips. Chroma is taken at concert pitch, where
+    librosa would tune it to each recording. Flux is the norm of the rise in magnitude
+    from the previous frame.
 
-    A recording shorter than a clip is one clip of the frames that it has: silence, with
-    which a chunk is padded, would move every mean and deviation. Clips of silence alone
-    are left out, those that are 60 dB and more under the loudest moment.
+    A recording shorter than a clip becomes one clip of the frames it has. It is not
+    padded as a chunk is, since silence would change every mean and deviation. Clips
+    that lie entirely 60 dB or more below the loudest moment are left out.
 
     Parameters
     ----------
@@ -44,15 +44,16 @@ class HandcraftedFeatures(RecordingTransformer, auto_wrap_output_keys=None):
     hop_frames : int, default=51
         Step between clips, in frames (1.18 s).
     chroma : bool, default=True
-        Whether chroma, which tells the notes more than the voice, is among them.
+        Whether to include chroma, which reflects the notes more than the voice.
     normalize : bool, default=False
-        Whether recordings are brought to one level first, and offsets from zero taken
-        away: chroma, MFCC and flux follow the level, which may be the microphone's. Not
-        so by default, as the paper says nothing of it.
+        Whether to subtract each recording's mean and bring all to the same level first:
+        MFCC and flux depend on the level, which may be the microphone's. Off by
+        default, as the paper does not mention it.
     aggregation : {"none", "average"}, default="none"
-        "none" gives every clip's features; "average" their mean over the recording, a
-        table of one row a recording for any scikit-learn estimator. A `FeatureUnion`
-        needs such tables: clips it would lay below each other, not side by side.
+        "none" gives the features of every clip; "average" their mean over the
+        recording: a table with one row per recording, for any scikit-learn estimator. A
+        `FeatureUnion` needs such tables: it would stack clips below each other, not
+        side by side.
     n_jobs : int, default=None
         Threads, as joblib counts them; the result does not depend on it.
 
@@ -111,7 +112,7 @@ class HandcraftedFeatures(RecordingTransformer, auto_wrap_output_keys=None):
         self.n_jobs = n_jobs
 
     def transform(self, X):
-        """Load the recordings and compute their features; no `fit` is needed before.
+        """Load the recordings and compute their features; no `fit` is needed first.
 
         Parameters
         ----------
@@ -122,7 +123,7 @@ class HandcraftedFeatures(RecordingTransformer, auto_wrap_output_keys=None):
         -------
         clips : list of n_recordings ndarrays of shape (n_clips, n_features)
             In the order of X; or, if ``aggregation="average"``, one table of shape
-            (n_recordings, n_features), as `set_output` has it.
+            (n_recordings, n_features), in the container that `set_output` chose.
 
         Raises
         ------
@@ -183,7 +184,7 @@ class HandcraftedFeatures(RecordingTransformer, auto_wrap_output_keys=None):
         return np.stack([np.r_[clip.mean(axis=1), clip.std(axis=1)] for clip in clips])
 
     def _is_heard(self, y, n_frames):
-        """Tell the frames that are less than 60 dB under the loudest."""
+        """Return which frames are less than 60 dB below the loudest."""
         loudness = np.abs(y - y.mean())
         peaks = np.maximum.reduceat(loudness, np.arange(0, len(y), self.hop_length))
         heard = np.zeros(n_frames, dtype=bool)
@@ -197,7 +198,7 @@ _n_inside, _limits = 0, None
 
 @contextmanager
 def one_blas_thread():
-    """Hold BLAS to one thread, of the whole process, while anybody is in here."""
+    """Limit BLAS to one thread, in the whole process, while any caller is inside."""
     global _n_inside, _limits
     with _lock:
         _n_inside += 1

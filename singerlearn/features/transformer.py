@@ -1,4 +1,4 @@
-"""What every transformer of recordings does alike."""
+"""What all transformers of recordings share."""
 
 from importlib import import_module
 from itertools import count
@@ -25,8 +25,8 @@ class RecordingTransformer(ListOutputMixin, TransformerMixin, BaseEstimator):
         "n_jobs": [Integral, None],
     }
 
-    # Imported before the threads start, in which modules that import each other could
-    # be met half-made.
+    # Imported before the threads start: there, modules that import each other could be
+    # seen half-initialised.
     _modules = ()
 
     def fit(self, X, y=None):
@@ -42,13 +42,13 @@ class RecordingTransformer(ListOutputMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         self : object
-            The transformer, which has learnt nothing.
+            The transformer, which has learned nothing.
         """
         self._check(X)
         return self
 
     def transform(self, X):
-        """Load the recordings and transform each; no `fit` is needed before.
+        """Load the recordings and transform each; no `fit` is needed first.
 
         Parameters
         ----------

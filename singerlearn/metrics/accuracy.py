@@ -1,22 +1,22 @@
-"""How often the singer is named rightly: over recordings, and over chunks."""
+"""How often the singer is named correctly: over recordings, and over chunks."""
 
 import numpy as np
 
 from singerlearn.labels import as_entries, encode_labels
 
-# Of labels, by the letters of numpy's types; of mixed objects nobody knows.
+# Kinds of labels by the letters of numpy's types; unknown for mixed objects.
 _KINDS = dict.fromkeys("biuf", "numbers") | {"U": "names", "S": "bytes"}
 
 
 def recording_accuracy(y_true, y_pred):
-    """Share of the recordings whose predicted singer is right.
+    """Share of the recordings whose singer is predicted correctly.
 
     Parameters
     ----------
     y_true : array-like of shape (n_recordings,)
         The singer of each recording.
     y_pred : array-like of shape (n_recordings,)
-        The singer that was predicted, as ``predict`` returns it.
+        The singer predicted for each, as ``predict`` returns them.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def chunk_accuracy(y_true, y_pred_chunks):
     y_true : array-like of shape (n_recordings,)
         The singer of each recording.
     y_pred_chunks : list of n_recordings array-likes of shape (n_chunks,)
-        The singer that was predicted for each chunk, as ``predict_chunks`` returns it.
+        The singer predicted for each chunk, as ``predict_chunks`` returns them.
         Recordings may differ in their number of chunks.
 
     Returns
@@ -94,7 +94,7 @@ def chunk_accuracy(y_true, y_pred_chunks):
 
 
 def _check_singers(y_true, predictions, name):
-    """Return `y_true` as an array that has one entry a prediction, at least one."""
+    """Return `y_true` as an array with one entry per prediction, at least one."""
     entries = as_entries(y_true)
     if entries.ndim != 1 or len(entries) == 0:
         raise ValueError(
@@ -110,7 +110,7 @@ def _check_singers(y_true, predictions, name):
 
 
 def _check_kinds(y_true, y_pred, name):
-    """Refuse names beside numbers, of which none would be right."""
+    """Refuse to compare names with numbers, which would never match."""
     kinds = [
         _KINDS.get(np.array(labels.tolist()).dtype.kind) for labels in (y_true, y_pred)
     ]

@@ -1,4 +1,4 @@
-"""Trials, drawn so that they are as hard as they should be."""
+"""Draw trials that are as hard as they should be."""
 
 import itertools
 from numbers import Integral
@@ -24,38 +24,38 @@ def make_trials(
     nontarget_same_gender=None,
     random_state=None,
 ):
-    """Pair recordings: by one singer (targets) and by two (non-targets).
+    """Pair recordings by the same singer (targets) and by two singers (non-targets).
 
-    By default every pair is a trial, once, and none pairs a recording with itself.
-    What makes trials easy is for the caller to choose: non-targets of two genders, or
-    two songs, are told apart without knowing a voice, and targets of one song match
-    without it.
+    By default, every pair of two different recordings is one trial. How easy the trials
+    are is up to the caller: non-targets of two genders, or of two songs, can be told
+    apart without knowing the voices, and targets of the same song can be matched
+    without knowing the voice.
 
     Parameters
     ----------
     singers : array-like of shape (n_recordings,)
-        Who sings each.
+        The singer of each recording.
     songs, gender : array-like of shape (n_recordings,), default=None
-        To be counted in the audit, and chosen by the shares below.
+        Counted in the audit, and needed for the shares below.
     recordings : sequence of length n_recordings, default=None
-        Paths, waveforms, or fingerprints from `singerlearn.audio.survey`. Recordings
-        that are there twice are not paired. No path is opened: that two files hold the
-        same audio, only fingerprints tell. None is unknown, and like no other.
+        Paths, waveforms, or fingerprints from `singerlearn.audio.survey`. Two copies of
+        a recording are not paired. No path is opened: only fingerprints reveal that two
+        files hold the same audio. An entry of None is unknown and matches no other.
     exclude_groups : array-like, default=None
         As in `leave_one_out_knn`: pairs that share a group in any of the groupings are
-        left out. ``[lyrics, melodies]`` gives crossed trials; with one row a chunk, the
-        chunks' recordings.
+        left out. ``[lyrics, melodies]`` gives crossed trials; if each row is a chunk,
+        pass the chunks' recordings.
     n_targets, n_nontargets : int, default=None
-        How many to draw, without replacement; None for as many as there are.
+        How many to draw, without replacement; None means as many as there are.
     target_same_song, nontarget_same_song : float in [0, 1], default=None
-        Share of the targets, and of the non-targets, that are of one song; None for as
-        it comes. A share of 0 or 1 keeps all that qualify, others keep as many as they
-        allow.
+        Share of the targets, and of the non-targets, whose two recordings are of the
+        same song; None leaves it as it is. A share of 0 or 1 keeps all pairs that
+        qualify, other shares as many as they allow.
     nontarget_same_gender : float in [0, 1], default=None
-        Share of the non-targets that are by singers of one gender, among those of one
-        song and of two alike.
+        Share of the non-targets whose two singers have the same gender. It is kept both
+        among pairs of the same song and among pairs of two songs.
     random_state : int, RandomState instance or None, default=None
-        Draws the trials, where there is a choice.
+        Seeds the draw, where there is a choice of trials.
 
     Returns
     -------
@@ -65,13 +65,13 @@ def make_trials(
     Raises
     ------
     ValueError
-        If there are no targets (every singer has one recording, or those are left
-        out), no non-targets (one singer), fewer pairs than asked for, or if lengths or
-        shares are wrong.
+        If there are no targets (every singer has one recording, or all targets are left
+        out), no non-targets (a single singer), fewer pairs than asked for, or if
+        lengths or shares are wrong.
 
     Examples
     --------
-    Impostors who sing the same song, and targets who sing another:
+    Non-targets of the same song, and targets of two songs:
 
     >>> from singerlearn.metrics import equal_error_rate, make_trials
     >>> singers = ["Ann", "Ann", "Bob", "Bob", "Cid", "Cid"]
@@ -179,7 +179,7 @@ def _split(n, shares):
 
 
 def _draw(strata, counts, quota, rng):
-    """Return pairs, `quota` of each stratum, of all that `counts` has by row."""
+    """Draw `quota` pairs of each stratum, from the pairs that `counts` has by row."""
     from sklearn.utils.random import sample_without_replacement  # a slow import
 
     ends = counts.cumsum(axis=0)

@@ -9,10 +9,10 @@ BLOCK = 256  # queries whose distances are held at once
 
 
 def leave_one_out_knn(Z, y, *, n_neighbors=(1, 3, 5, 7), exclude_groups=None):
-    """Share of the samples whose nearest neighbours name their label.
+    """Share of the samples whose label is named by their nearest neighbours.
 
-    Every sample is the query once (section 3.5). Ties, and queries with few or no
-    neighbours left, are decided at the head of `singerlearn.metrics`.
+    Every sample is the query once (section 3.5). The docstring of `singerlearn.metrics`
+    says how ties, and queries with few or no neighbours left, are decided.
 
     Parameters
     ----------
@@ -25,20 +25,21 @@ def leave_one_out_knn(Z, y, *, n_neighbors=(1, 3, 5, 7), exclude_groups=None):
     exclude_groups : array-like, default=None
         One grouping, of shape (n_samples,), or several: a list of such arrays, or an
         array or data frame of shape (n_samples, n_groupings). Samples that share the
-        query's group in any of them are not its neighbours: ``songs`` asks for the
-        singer among other songs, ``[lyrics, melodies]`` where neither was heard.
+        query's group in any of them are not its neighbours: ``songs`` looks for the
+        singer among other songs, ``[lyrics, melodies]`` among recordings that share
+        neither with the query.
 
     Returns
     -------
     accuracy : float in [0, 1], or dict of int to float
-        A dict, by number of neighbours, where `n_neighbors` is a sequence.
+        A dict by number of neighbours, if `n_neighbors` is a sequence.
 
     Raises
     ------
     ValueError
-        If Z holds NaN, lengths differ, y holds one label only, there are not more
+        If Z holds NaN, lengths differ, y holds only one label, there are not more
         samples than neighbours, a sample is left without any neighbour, or no sample
-        has one of its own label.
+        has a neighbour with its own label.
 
     See Also
     --------
@@ -64,10 +65,10 @@ def leave_one_out_knn(Z, y, *, n_neighbors=(1, 3, 5, 7), exclude_groups=None):
 
 
 def leave_one_out_predict(Z, y, *, n_neighbors=1, exclude_groups=None):
-    """Name each sample's label by its nearest neighbours.
+    """Predict each sample's label by its nearest neighbours.
 
-    For intervals and comparisons: draw the samples again *after* their neighbours have
-    voted, since a sample drawn twice would be its own neighbour.
+    Use it for intervals and comparisons: resample *after* the neighbours have voted,
+    since a sample drawn twice would be its own neighbour.
 
     Parameters
     ----------
@@ -83,7 +84,7 @@ def leave_one_out_predict(Z, y, *, n_neighbors=1, exclude_groups=None):
     Raises
     ------
     ValueError
-        As `leave_one_out_knn`.
+        As for `leave_one_out_knn`.
 
     Examples
     --------
@@ -143,11 +144,11 @@ def nearest(Z, k, groupings):
     """
     from scipy.spatial.distance import cdist  # a slow import
 
-    # By a power of two, exactly: squares of the absurdly large or small do not fit.
+    # Scaled by a power of two, exactly: absurdly large or small squares do not fit.
     Z = np.ldexp(Z, -np.frexp(np.abs(Z).max())[1])
     neighbours = np.full((len(Z), k), -1)
     for queries, allowed in _blocks(groupings):
-        # By differences, not by norms and products: equal distances come out equal.
+        # From differences, not norms and products: equal distances come out equal.
         distances = cdist(Z[queries], Z, "sqeuclidean")
         distances[~allowed] = np.inf
         furthest = np.partition(distances, k - 1, axis=1)[:, k - 1]
@@ -166,7 +167,7 @@ def nearest(Z, k, groupings):
 
 
 def vote(codes, neighbours):
-    """Return the code that most neighbours carry, the nearest among equals.
+    """Return the most frequent code among the neighbours; the nearest wins a tie.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How much of an embedding is the singer, and how much the song."""
+"""How much an embedding depends on the singer, and how much on the song."""
 
 from dataclasses import dataclass
 
@@ -16,13 +16,13 @@ from singerlearn.metrics.validation import check_count, check_embeddings
 
 @dataclass(frozen=True, eq=False)
 class KNNEffect:
-    """How well nearest neighbours name a label, beside what chance would do.
+    """How well nearest neighbours name a label, compared with chance.
 
     Attributes
     ----------
     n_neighbors : tuple of int
     accuracy : ndarray of shape (len(n_neighbors),)
-        Leave-one-out, as `leave_one_out_knn`.
+        Leave-one-out, as in `leave_one_out_knn`.
     chance : float
         Accuracy of one neighbour drawn at random.
     null : ndarray of shape (n_permutations, len(n_neighbors))
@@ -36,7 +36,7 @@ class KNNEffect:
 
     @property
     def p_values(self):
-        """Share of the permutations, the true labels among them, that do as well."""
+        """Share of permutations that do as well, counting the true labels as one."""
         reached = (self.null >= self.accuracy).sum(axis=0)
         return (1 + reached) / (1 + len(self.null))
 
@@ -48,13 +48,14 @@ class SongEffectReport:
     Attributes
     ----------
     singer, song : KNNEffect
-        Among all neighbours, as the paper's Figure 5.
+        Among all neighbours, as in the paper's Figure 5.
     singer_crossed : KNNEffect
-        Singers, among the neighbours that share no song (or no excluded group).
+        Singers, among the neighbours that do not share the song (or any excluded
+        group).
     song_crossed : KNNEffect
         Songs, among the neighbours by other singers.
     same_song_impostors : float in [0, 1]
-        Share of the samples whose nearest neighbour is somebody else singing the same
+        Share of the samples whose nearest neighbour is another singer with the same
         song.
     same_song_impostors_chance : float
         The same for a neighbour drawn at random.
@@ -116,36 +117,37 @@ def song_effect_report(
     n_permutations=999,
     random_state=None,
 ):
-    """Tell how much of an embedding is the singer, and how much the song.
+    """Measure how much an embedding depends on the singer, and how much on the song.
 
-    Nearest neighbours are asked for the singer and for the song, among all others (the
-    paper's Figure 5) and *crossed*: for the singer among other songs, for the song
-    among other singers. The first pair shows which of the two decides who is near; the
-    crossed pair shows whether there is anything of either once the other cannot help.
+    Nearest neighbours name the singer and the song, among all other samples (the
+    paper's Figure 5) and *crossed*: the singer among other songs, the song among other
+    singers. The first two accuracies show which of the two decides what is near; the
+    crossed two show what is left of each when the other cannot help.
 
-    The null keeps the other effect as it is: singers are permuted within each song, and
-    songs within each singer, while neighbours stay where they are. So a small p-value
-    means that a singer is heard beyond what the song tells, and not only that the
-    embedding holds something. Crossed, what one singer sang of one song is permuted
-    together, however often it was sung: such recordings are alike in more than singer
-    and song, which else would pass for either.
+    Labels are permuted to get p-values, keeping the other effect as it is: singers are
+    permuted within each song, and songs within each singer, while neighbours stay the
+    same. A small p-value for singers thus means that the embedding tells the singer
+    beyond what the song tells, not just that it tells something. In the crossed tests,
+    all takes of a song by the same singer are permuted together, as one unit: takes are
+    alike in more than singer and song, and permuted one by one this likeness would be
+    mistaken for an effect of singer or song.
 
     Parameters
     ----------
     Z : array-like of shape (n_samples, n_components)
-        Embeddings, one a recording.
+        Embeddings, one per recording.
     singers, songs : array-like of shape (n_samples,)
-        Who sings each, and what.
+        The singer and the song of each.
     n_neighbors : int or sequence of int, default=(1, 3, 5, 7)
         How many neighbours vote.
     exclude_groups : array-like, default=None
-        What crossed neighbours must not share when asked for the singer, as in
-        `leave_one_out_knn`: ``[lyrics, melodies]``, where songs share these. None for
-        `songs`.
+        Groups that crossed neighbours must not share with the query when they name the
+        singer, as in `leave_one_out_knn`: ``[lyrics, melodies]``, if songs share these.
+        None means `songs`.
     n_permutations : int, default=999
-        How often labels are permuted for the null, of each effect.
+        How often the labels are permuted for each effect.
     random_state : int, RandomState instance or None, default=None
-        Permutes.
+        Seeds the permutations.
 
     Returns
     -------
@@ -154,13 +156,13 @@ def song_effect_report(
     Raises
     ------
     ValueError
-        If Z holds NaN, lengths differ, there is but one singer or song, there are not
+        If Z holds NaN, lengths differ, there is only one singer or song, there are not
         more samples than neighbours, or if singer and song cannot be told apart: no
         singer sings two songs, or no song has two singers.
 
     Examples
     --------
-    An embedding that hears songs, and a little of the singer:
+    An embedding that depends on the song, and a little on the singer:
 
     >>> import numpy as np
     >>> from singerlearn.metrics import song_effect_report
@@ -233,7 +235,7 @@ def song_effect_report(
 
 
 def _check_design(singer_labels, song_labels, n_sung):
-    """Refuse a design in which what is the singer and what the song cannot be told."""
+    """Refuse labels with which the effects of singer and song cannot be told apart."""
     for n_labels, what in (
         (len(singer_labels), "no singer sings two songs"),
         (len(song_labels), "no song has two singers"),
@@ -245,7 +247,7 @@ def _check_design(singer_labels, song_labels, n_sung):
 def _permute(codes, within, together, rng):
     """Shuffle codes among the units of each group of `within`.
 
-    Samples that have one code of `together` are a unit, and have one of the others.
+    Samples with the same code in `together` are a unit; they share the other codes too.
     """
     _, first = np.unique(together, return_index=True)
     codes, within = codes[first], within[first]
@@ -256,7 +258,7 @@ def _permute(codes, within, together, rng):
 
 
 def _same_song_impostors(first, singer, song, sung):
-    """Return how often the first neighbour is another singer, same song; by chance."""
+    """Return how often the first neighbour is another singer, same song, and chance."""
     found = (singer[first] != singer) & (song[first] == song)
     others = np.bincount(song)[song] - np.bincount(sung)[sung]
     return float(found.mean()), float(others.mean() / (len(song) - 1))

@@ -1,4 +1,4 @@
-"""Pairs of recordings to verify singers by, audited."""
+"""Pairs of recordings for singer verification, with an audit."""
 
 import hashlib
 import os
@@ -13,7 +13,7 @@ from singerlearn.metrics.validation import check_both_kinds, check_embeddings
 class Trials:
     """Pairs of recordings, and what is known about them.
 
-    `make_trials` draws them. A list that comes from elsewhere can be audited as well.
+    `make_trials` draws them. A list of pairs from elsewhere can be audited as well.
 
     Parameters
     ----------
@@ -23,17 +23,17 @@ class Trials:
     songs, gender : array-like of shape (n_recordings,), default=None
         For the audit.
     recordings : sequence of length n_recordings, default=None
-        To know identical recordings by, as in `make_trials`.
+        To recognise identical recordings, as in `make_trials`.
 
     Attributes
     ----------
     pairs : ndarray of shape (n_trials, 2), int
     is_target : ndarray of shape (n_trials,), bool
-        Whether both recordings are by one singer.
+        Whether both recordings are by the same singer.
     singers : ndarray of shape (n_trials, 2)
-        Who sings the two: the groups of a `bootstrap_interval`.
+        The singers of the two recordings: the groups for `bootstrap_interval`.
     same_song, same_gender : ndarray of shape (n_trials,), bool, or None
-        None where songs or gender were not given.
+        None if songs or gender were not given.
 
     Raises
     ------
@@ -77,7 +77,7 @@ class Trials:
 
     @property
     def singers(self):
-        """Who sings the two recordings of each trial."""
+        """The singers of the two recordings of each trial."""
         return self._labels[self._codes[self.pairs]]
 
     def _share(self, codes):
@@ -105,7 +105,7 @@ class Trials:
                 f"Z holds {len(Z)} embeddings but the trials pair {len(self._codes)} "
                 "recordings"
             )
-        # A batch at a time: of all pairs, the differences would fill the memory.
+        # In batches: the differences of all pairs would fill the memory.
         batches = [self.pairs[rows].T for rows in gen_batches(len(self), 1024)]
         return np.concatenate([np.square(Z[a] - Z[b]).sum(axis=1) for a, b in batches])
 
@@ -114,15 +114,15 @@ class Trials:
         return -self.distances(Z)
 
     def audit(self):
-        """Count what is in the trials.
+        """Count what the trials hold.
 
         Returns
         -------
         dict
             ``n_targets``, ``n_nontargets``, ``n_recordings``, ``n_singers``;
-            ``n_repeated``, how many trials were there before, in either order; the
-            shares ``same_song_targets``, ``same_song_nontargets`` and
-            ``same_gender_nontargets``, None where songs or gender were not given.
+            ``n_repeated``, how many trials repeat an earlier one, in either order; and
+            the shares ``same_song_targets``, ``same_song_nontargets`` and
+            ``same_gender_nontargets``, None if songs or gender were not given.
         """
         first, second = np.sort(self.pairs, axis=1).T
         n_different = len(np.unique(first * (second.max() + 1) + second))
@@ -179,7 +179,7 @@ def _check_pairs(pairs, n_recordings):
 
 
 def check_gender(gender, labels, singer):
-    """Return each recording's gender as a code; a singer has one."""
+    """Return each recording's gender as a code; refuse singers with two."""
     _, codes = encode_labels(gender, "gender", len(singer))
     combined = np.unique(np.stack([singer, codes]), axis=1)[0]
     if len(combined) > len(labels):
@@ -189,9 +189,9 @@ def check_gender(gender, labels, singer):
 
 
 def identities(recordings, n_recordings):
-    """Return a code a recording, the same for the same path, samples or fingerprint.
+    """Return a code per recording, equal for equal paths, samples or fingerprints.
 
-    What nothing is known of, None or NaN, is like no other.
+    Unknown recordings, None or NaN, match no other.
     """
     if len(recordings) != n_recordings:
         raise ValueError(

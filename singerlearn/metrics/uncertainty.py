@@ -1,4 +1,4 @@
-"""How sure a figure is, and whether one model is better than another."""
+"""How certain a figure is, and whether one model is better than another."""
 
 import warnings
 from typing import NamedTuple
@@ -34,11 +34,12 @@ class Comparison(NamedTuple):
     Attributes
     ----------
     difference : float
-        Mean over the folds, first model less second.
+        Mean over the folds of the first model's score minus the second's.
     low, high : float
         Its confidence interval.
     p_value : float
-        Of a difference so large, either way, between models that are equally good.
+        Probability of a difference at least this large, in either direction, between
+        two equally good models.
     """
 
     difference: float
@@ -56,33 +57,34 @@ class Comparison(NamedTuple):
 def bootstrap_interval(
     metric, *arrays, groups, confidence=0.95, n_resamples=1000, random_state=None
 ):
-    """Confidence interval of any metric, by drawing whole groups again.
+    """Confidence interval of any metric, by resampling whole groups.
 
-    Recordings of one singer rise and fall together. So it is singers who are drawn,
-    with replacement, each with all that is theirs: the interval is about other singers
-    of the same kind [1]_. A trial belongs to two singers: a non-target is in a resample
-    as often as the draws of the one times the draws of the other [2]_, a target as
-    often as its singer. A resample on which the metric raises ValueError or is not
-    finite, since no target was drawn for instance, is drawn again.
+    Recordings by the same singer tend to be right or wrong together. Singers are
+    therefore drawn, with replacement, each with all of their recordings: the interval
+    says what to expect of other singers of the same kind [1]_. A trial belongs to two
+    singers: a target is in a resample as often as its singer was drawn, a non-target as
+    often as the product of both singers' draws [2]_. If the metric raises ValueError or
+    is not finite, for instance because no target was drawn, the resample is drawn
+    again.
 
-    The ends are quantiles of the resamples, the further out the fewer the groups, as a
-    t interval is wider than a normal one [3]_. With fewer than ten singers they remain
-    a rough guide, with two, of which a warning tells, not even that.
+    The ends are quantiles of the resamples. They lie further out the fewer the groups,
+    as a t interval is wider than a normal one [3]_. With fewer than ten singers the
+    interval is a rough guide; with two, which raises a warning, not even that.
 
     Parameters
     ----------
     metric : callable
         Takes the arrays and returns a number, or an array of numbers.
     *arrays : list or array-like of length n_samples
-        What the metric takes: an entry a recording, or a trial.
+        What the metric takes, with one entry per recording, or per trial.
     groups : array-like of shape (n_samples,) or (n_trials, 2)
         The singer of each sample, or both singers of each trial.
     confidence : float, default=0.95
-        How often such intervals hold the truth.
+        How often such intervals contain the true value.
     n_resamples : int, default=1000
         How often the singers are drawn.
     random_state : int, RandomState instance or None, default=None
-        Draws the singers.
+        Seeds the drawing of singers.
 
     Returns
     -------
@@ -92,8 +94,8 @@ def bootstrap_interval(
     Raises
     ------
     ValueError
-        If lengths differ, if there is one group only, if the metric refuses the arrays
-        or nearly all resamples, or is not finite.
+        If lengths differ, if there is only one group, or if the metric refuses the
+        arrays or nearly all resamples, or is not finite.
 
     References
     ----------
@@ -164,23 +166,24 @@ def bootstrap_interval(
 def compare_models(scores_a, scores_b, *, n_train, n_test, confidence=0.95):
     """Compare two models by their scores on the same folds.
 
-    Folds of one data set train on nearly the same recordings, so their differences vary
-    far less than those of fresh data would, and a plain paired t-test sees differences
-    where there are none. The corrected resampled t-test of Nadeau and Bengio [1]_ takes
-    ``(1 / n_folds + n_test / n_train)`` times the variance over folds in place of
-    ``1 / n_folds`` times. Two models on a *single* test set compare by their singers:
-    ``bootstrap_interval`` of the difference of their accuracies.
+    Folds of the same data set train on nearly the same recordings, so the differences
+    between two models vary far less than they would on fresh data, and a plain paired
+    t-test finds differences where there are none. The corrected resampled t-test of
+    Nadeau and Bengio [1]_ multiplies the variance over folds by
+    ``(1 / n_folds + n_test / n_train)`` instead of ``1 / n_folds``. To compare two
+    models on a *single* test set, resample its singers: take the
+    ``bootstrap_interval`` of the difference between their accuracies.
 
     Parameters
     ----------
     scores_a, scores_b : array-like of shape (n_folds,)
-        One score a fold, of the same folds in the same order; repeated
-        cross-validation counts every fold of every repeat. Average over seeds first.
+        One score per fold, of the same folds in the same order. With repeated
+        cross-validation, give every fold of every repeat. Average over seeds first.
     n_train, n_test : int
         Recordings in a fold's training and test part, on average: for k folds,
         n_train = (k - 1) n_test.
     confidence : float, default=0.95
-        How often such intervals hold the true difference.
+        How often such intervals contain the true difference.
 
     Returns
     -------
@@ -260,7 +263,7 @@ def _check_confidence(confidence):
 def _tail(confidence, n_groups):
     """Return the share of resamples beyond each end of the interval.
 
-    Where the resamples of a mean are normal, their quantiles then give its t interval.
+    If the resampled means are normal, these quantiles give the t interval of the mean.
     """
     from scipy.special import ndtr, stdtrit  # slow imports
 

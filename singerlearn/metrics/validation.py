@@ -1,4 +1,4 @@
-"""What the measures ask of the arrays they are given, and say where it is missing."""
+"""Checks of the arrays that the metrics are given."""
 
 from numbers import Integral
 
@@ -26,18 +26,18 @@ def check_embeddings(Z):
 
 
 def is_count(n, least):
-    """Tell whole numbers that are large enough from all else."""
+    """True for a whole number of at least `least`."""
     return isinstance(n, Integral) and not isinstance(n, bool) and n >= least
 
 
 def check_count(name, n, least):
-    """Refuse what is no whole number, or too small."""
+    """Refuse anything but a whole number of at least `least`."""
     if not is_count(n, least):
         raise ValueError(f"{name}={n!r} must be a whole number of at least {least}")
 
 
 def check_both_kinds(n_targets, n_nontargets):
-    """Refuse trials that hold no targets, or nothing else."""
+    """Refuse trials without targets, or without non-targets."""
     if not n_targets:
         raise ValueError(
             "there are no target trials: no two recordings by one singer are paired; "

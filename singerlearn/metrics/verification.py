@@ -1,6 +1,6 @@
-"""Are two recordings by one singer? Error rates, and the loss of the paper's Table 2.
+"""Are two recordings by the same singer? Error rates, and the paper's Table 2 loss.
 
-Every measure takes one entry a trial, as `Trials` gives them.
+Every metric takes one entry per trial, as `Trials` gives them.
 """
 
 from typing import NamedTuple
@@ -20,7 +20,7 @@ class DETCurve(NamedTuple):
     miss : ndarray of shape (n_thresholds,)
         Share of the targets that are rejected, rising.
     thresholds : ndarray of shape (n_thresholds,)
-        Scores from which on a trial is accepted, rising.
+        Lowest scores at which a trial is accepted, rising.
     """
 
     false_alarm: np.ndarray
@@ -31,13 +31,14 @@ class DETCurve(NamedTuple):
 def det_curve(is_target, scores):
     """Points of the detection error trade-off curve.
 
-    scikit-learn's, from the last threshold at which no target is missed to the first at
-    which no non-target is accepted. For a band around it see `miss_rate`.
+    The curve is scikit-learn's: it runs from the last threshold at which no target is
+    missed to the first at which no non-target is accepted. For a band around it, see
+    `miss_rate`.
 
     Parameters
     ----------
     is_target : array-like of shape (n_trials,), bool
-        Whether both recordings of a trial are by one singer.
+        Whether both recordings of a trial are by the same singer.
     scores : array-like of shape (n_trials,)
         The higher, the more alike.
 
@@ -67,13 +68,13 @@ def det_curve(is_target, scores):
 def equal_error_rate(is_target, scores):
     """Error rate at the threshold where misses are as frequent as false alarms.
 
-    Between two thresholds the error rates are joined by straight lines, as in an ROC
-    curve; scores that are all alike give 0.5.
+    Between two thresholds, error rates are interpolated linearly, as in an ROC curve;
+    scores that are all equal give 0.5.
 
     Parameters
     ----------
     is_target : array-like of shape (n_trials,), bool
-        Whether both recordings of a trial are by one singer.
+        Whether both recordings of a trial are by the same singer.
     scores : array-like of shape (n_trials,)
         The higher, the more alike.
 
@@ -106,12 +107,12 @@ def min_dcf(is_target, scores, *, p_target=0.05, c_miss=1.0, c_false_alarm=1.0):
     """Detection cost at the best threshold (NIST's minDCF), normalised.
 
     The cost is ``c_miss * p_target * miss + c_false_alarm * (1 - p_target) *
-    false_alarm``, over that of accepting all or none, whichever is cheaper.
+    false_alarm``, divided by that of accepting all or none, whichever is cheaper.
 
     Parameters
     ----------
     is_target : array-like of shape (n_trials,), bool
-        Whether both recordings of a trial are by one singer.
+        Whether both recordings of a trial are by the same singer.
     scores : array-like of shape (n_trials,)
         The higher, the more alike.
     p_target : float, default=0.05
@@ -123,7 +124,7 @@ def min_dcf(is_target, scores, *, p_target=0.05, c_miss=1.0, c_false_alarm=1.0):
     Returns
     -------
     cost : float in [0, 1]
-        1 is what deciding without listening costs.
+        1 is the cost of deciding without listening.
 
     Raises
     ------
@@ -151,14 +152,14 @@ def min_dcf(is_target, scores, *, p_target=0.05, c_miss=1.0, c_false_alarm=1.0):
 def miss_rate(is_target, scores, *, false_alarm_rates=(0.01, 0.02, 0.05, 0.1, 0.2)):
     """Share of the targets that are rejected at given rates of false alarms.
 
-    A DET curve read at fixed places, so that `bootstrap_interval` can put a band around
-    it. Joined by straight lines as in `equal_error_rate`, lowest miss where the curve
-    is upright.
+    These are points of the DET curve at fixed places, so that `bootstrap_interval` can
+    put a band around it. Rates are interpolated as in `equal_error_rate`; where the
+    curve is vertical, the lowest miss rate counts.
 
     Parameters
     ----------
     is_target : array-like of shape (n_trials,), bool
-        Whether both recordings of a trial are by one singer.
+        Whether both recordings of a trial are by the same singer.
     scores : array-like of shape (n_trials,)
         The higher, the more alike.
     false_alarm_rates : array-like of shape (n_rates,), default=(0.01, ..., 0.2)
@@ -191,31 +192,31 @@ def miss_rate(is_target, scores, *, false_alarm_rates=(0.01, 0.02, 0.05, 0.1, 0.
     if not np.all((rates >= 0) & (rates <= 1)):
         raise ValueError(f"false_alarm_rates={rates} must lie in [0, 1]")
     false_alarm, miss = _error_rates(*_check_trials(is_target, scores))
-    # Of points above each other np.interp takes the last: the lowest miss.
+    # Among points above each other, np.interp takes the last: the lowest miss rate.
     return np.interp(rates, false_alarm, miss)
 
 
 def contrastive_loss(is_target, distances, *, margin=1.0):
     """Contrastive loss of an embedding over pairs: the figure of the paper's Table 2.
 
-    Equations 4 and 5: ``distance / 2`` of a pair by one singer, ``max(0, margin -
-    distance) / 2`` of another, the distance squared and Euclidean. The paper draws both
-    kinds 1 : 1, so each kind's mean counts for half; over as many targets as
-    non-targets that is the plain mean.
+    Equations 4 and 5: ``distance / 2`` for a pair by the same singer, ``max(0, margin -
+    distance) / 2`` for any other pair, where the distance is squared Euclidean. The
+    paper draws both kinds 1 : 1, so the mean of each kind counts for half; with as many
+    targets as non-targets, that is the plain mean.
 
     Parameters
     ----------
     is_target : array-like of shape (n_trials,), bool
-        Whether both recordings of a trial are by one singer.
+        Whether both recordings of a trial are by the same singer.
     distances : array-like of shape (n_trials,)
         Squared Euclidean distances, as ``Trials.distances`` returns them.
     margin : float, default=1.0
-        Squared distance from which on two singers are far enough apart.
+        Squared distance at which two singers are far enough apart.
 
     Returns
     -------
     loss : float
-        Lower is better. Embeddings that are all alike lose ``margin / 4``.
+        Lower is better. If all embeddings are equal, the loss is ``margin / 4``.
 
     Raises
     ------
@@ -225,8 +226,8 @@ def contrastive_loss(is_target, distances, *, margin=1.0):
 
     Examples
     --------
-    Pairs of chunks, 1 : 1. Two of one recording are no pair here, which makes it the
-    harder test:
+    Pairs of chunks, 1 : 1. Two chunks of the same recording are not paired here, which
+    makes the test harder:
 
     >>> import numpy as np
     >>> from singerlearn.metrics import contrastive_loss, make_trials
@@ -254,7 +255,7 @@ def contrastive_loss(is_target, distances, *, margin=1.0):
 
 
 def _check_trials(is_target, scores, name="scores"):
-    """Return the kind and the score of every trial; both kinds are there."""
+    """Return the kind and the score of every trial; refuse a single kind."""
     is_target, scores = np.asarray(is_target), np.asarray(scores)
     if is_target.ndim != 1 or is_target.shape != scores.shape:
         raise ValueError(

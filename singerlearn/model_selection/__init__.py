@@ -1,9 +1,10 @@
-"""Folds that keep apart what must not be on both sides, and a look at what still is.
+"""Splitters that keep singers or songs apart, and an audit of what both sides share.
 
-Splitters are scikit-learn's: ``cross_val_score(net, X, y, cv=NewSongFolds(songs=s))``.
-One sample is one recording, y its singer. What a splitter needs to know beyond y it
-carries, so that no metadata routing has to be switched on; songs that it does not carry
-it takes from the ``groups`` of ``split``.
+Splitters work like scikit-learn's, for example in
+``cross_val_score(net, X, y, cv=NewSongFolds(songs=s))``. One sample is one recording,
+and y is its singer. Anything else that a splitter needs, such as the songs, is passed
+to its constructor, so that no metadata routing has to be switched on; songs that were
+not passed there are taken from the ``groups`` of ``split``.
 
 ===================== ============================= =================================
 splitter              tests                         may train on
@@ -15,9 +16,9 @@ splitter              tests                         may train on
                       them
 ===================== ============================= =================================
 
-**Songs** may have several groupings, such as a lyric and a melody: a song is then what
-has the same of all, and two songs are related if they share any. What is related to a
-song that is tested is left out of training.
+**Songs** may have several groupings, such as a lyric and a melody: recordings are of
+the same song if they share all of them, and two songs are related if they share any.
+Songs related to one that is tested are left out of training.
 
 A split that cannot be made, or that would test what cannot be learned from its training
 side, is refused.

@@ -10,7 +10,7 @@ from singerlearn.labels import as_groupings, encode_labels, is_label
 
 @dataclass(frozen=True)
 class Overlap:
-    """How many distinct things of a kind each side of a split has, and what both have.
+    """How many distinct items of a kind each side of a split has, and which both have.
 
     Attributes
     ----------
@@ -26,23 +26,23 @@ class Overlap:
 
 @dataclass(frozen=True)
 class SplitAudit:
-    """What the two sides of a split share; printed, it is a table.
+    """What the two sides of a split share; print it for a table.
 
     Attributes
     ----------
     recordings, singers : Overlap
     songs : Overlap or None
-        None where no songs were given. Of several groupings, a song is the tuple of
-        its labels.
+        None if no songs were given. With several groupings, a song is the tuple of its
+        labels.
     groupings : tuple of Overlap
-        Of each grouping of the songs, where there are several.
+        One for each grouping of the songs, if there are several.
     pairs : Overlap or None
-        Of singers with songs.
+        Combinations of a singer and a song; None if no songs were given.
     audio : Overlap or None
-        Of fingerprints; None where no recordings were given.
+        Fingerprints; None if neither recordings nor fingerprints were given.
     copies : list of tuple (int, int)
-        Different recordings with the same audio, the first to train on, the second to
-        test.
+        Different recordings with the same audio, the first on the training side, the
+        second on the test side.
     """
 
     recordings: Overlap
@@ -96,16 +96,16 @@ def audit_split(
     train, test : array-like of int, or of bool and shape (n_recordings,)
         Positions of the recordings on each side, or masks.
     singers : array-like of shape (n_recordings,)
-        Who sings each.
+        The singer of each recording.
     songs : array-like of shape (n_recordings,), list of such, or array-like of shape \
 (n_recordings, n_groupings), default=None
         The song of each recording, or several groupings of the songs.
     recordings : list of length n_recordings, default=None
         Those on either side are read, to find the same audio under two names: two
-        copies of a file, or one re-encoded without a loss.
+        copies of a file, or one re-encoded without loss.
     fingerprints : sequence of str or None, of length n_recordings, default=None
-        The identities of the audio, where `check_dataset` has read the recordings
-        already. None, or NaN, is what could not be read.
+        The identities of the audio, if `check_dataset` has already read the recordings.
+        None or NaN marks a recording that could not be read.
     sampling_rate : float, default=22050
         Rate of waveforms that come without one, in Hz.
     n_jobs : int or None, default=None
@@ -118,7 +118,7 @@ def audit_split(
     Raises
     ------
     ValueError
-        If a side is empty or holds what are no positions, if lengths differ, or if a
+        If a side is empty or holds anything but positions, if lengths differ, or if a
         recording cannot be read.
 
     Examples
@@ -170,7 +170,7 @@ def audit_split(
 
 
 def _listed(labels, name, n=None):
-    """Return labels as a list, one a recording."""
+    """Return labels as a list, one per recording."""
     distinct, codes = encode_labels(labels, name, n)
     return distinct[codes].tolist()
 

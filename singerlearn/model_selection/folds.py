@@ -1,4 +1,4 @@
-"""Splitters: each fold a training and a test side, of recordings."""
+"""Splitters, whose folds divide recordings into a training and a test side."""
 
 from numbers import Integral
 
@@ -15,19 +15,19 @@ _NESTED = (
 
 
 class SingerFolds(BaseCrossValidator):
-    """Folds that each test one recording of every singer, the paper's (section 3.4).
+    """Folds that each test one recording of every singer, as the paper's (section 3.4).
 
     Fold i tests the i-th recording of every singer, in the order of X or, with
-    `shuffle`, in one drawn for each singer. What a singer has beyond `n_splits`
-    recordings is never tested.
+    `shuffle`, in an order drawn for each singer. A singer's recordings beyond the first
+    `n_splits` are never tested.
 
     Parameters
     ----------
     n_splits : int, default=10
-        Every singer needs as many recordings.
+        Number of folds; every singer needs at least as many recordings.
     shuffle : bool, default=False
-        Recordings often come sorted by song; drawn, the songs of a fold differ from
-        singer to singer.
+        Draw the order of each singer's recordings. These often come sorted by song; if
+        shuffled, the songs of a fold differ from singer to singer.
     random_state : int, RandomState instance or None, default=None
         With `shuffle`: an int gives the same folds every time.
 
@@ -95,7 +95,7 @@ class _ApartFolds(BaseCrossValidator):
     and the groupings, of shape (n_groupings, n_recordings).
     """
 
-    # Where metadata are routed, `groups` come here without being asked for.
+    # With metadata routing, `groups` arrive here without being requested.
     __metadata_request__split = {"groups": True}
 
     def get_n_splits(self, X=None, y=None, groups=None):
@@ -112,8 +112,8 @@ class _ApartFolds(BaseCrossValidator):
             The singers.
         groups : array-like of shape (n_recordings,) or (n_recordings, n_groupings), \
 default=None
-            The songs that the splitter does not carry; of `NewSingerFolds`, without y,
-            the singers.
+            The songs, if the splitter was not given them. For `NewSingerFolds`, the
+            singers, if neither the splitter nor y has them.
 
         Yields
         ------
@@ -137,22 +137,23 @@ default=None
         yield from splits
 
     def _check(self, splits, y, n):
-        """Refuse splits that ask for too much; by default there are none."""
+        """Refuse splits that test what cannot be learned; here, none are refused."""
 
 
 class NewSongFolds(_ApartFolds):
-    """Folds that test songs of which training has heard nothing.
+    """Folds that test songs that training has not heard.
 
     Parameters
     ----------
     n_splits : int, default=5
-        Every song is tested in one of them.
+        Number of folds; every song is tested in one of them.
     songs : array-like of shape (n_recordings,), list of such, or array-like of shape \
 (n_recordings, n_groupings), default=None
-        The song of each recording, or several groupings of the songs; without, the
+        The song of each recording, or several groupings of the songs; None takes the
         `groups` passed to `split`.
     shuffle : bool, default=False
-        Draw the songs of a fold, instead of folds with about equally many recordings.
+        Draw the songs of each fold at random, instead of making folds with about
+        equally many recordings.
     random_state : int, RandomState instance or None, default=None
         With `shuffle`: an int gives the same folds every time.
 
@@ -160,7 +161,7 @@ class NewSongFolds(_ApartFolds):
     ------
     ValueError
         In `split`: if there are fewer songs than folds, if nothing is left to train on,
-        or if a singer is tested of whom nothing is left to train on.
+        or if a tested singer has no recording left to train on.
 
     Examples
     --------
@@ -211,17 +212,19 @@ class NewSongFolds(_ApartFolds):
 class NewSingerFolds(_ApartFolds):
     """Folds that test singers whom training has never heard.
 
-    For what knows singers by their likeness, as `SingerEmbedder` does: no classifier
-    can name them.
+    For models that compare voices, such as `SingerEmbedder`: no classifier can name
+    singers that it has not learned.
 
     Parameters
     ----------
     n_splits : int, default=5
-        Every singer is tested in one of them.
+        Number of folds; every singer is tested in one of them.
     singers : array-like of shape (n_recordings,), default=None
-        Without, y; without y, the `groups` passed to `split`.
+        The singer of each recording; None takes y or, without y, the `groups` passed to
+        `split`.
     shuffle : bool, default=False
-        Draw the singers of a fold, instead of folds with about equally many recordings.
+        Draw the singers of each fold at random, instead of making folds with about
+        equally many recordings.
     random_state : int, RandomState instance or None, default=None
         With `shuffle`: an int gives the same folds every time.
 
@@ -249,11 +252,12 @@ class NewSingerFolds(_ApartFolds):
 class NewSingerSongFolds(_ApartFolds):
     """Folds that test new songs by new singers.
 
-    Singers and songs are each cut into folds; every fold of singers is crossed with
-    every fold of songs. A split tests the recordings in such a crossing and trains on
-    those that share neither a singer nor a song with it. The others of its row and
-    its column are on neither side: with s and t folds, of recordings crossed evenly,
-    1 / (s t) is tested, and (1 - 1 / s) (1 - 1 / t) is left to train on.
+    Singers and songs are each divided into folds, and every fold of singers is crossed
+    with every fold of songs. A split tests the recordings of one such combination and
+    trains on those that share neither a singer nor a song with it. Recordings that
+    share only one of the two are on neither side: with s and t folds, and every singer
+    singing every song, 1 / (s t) of the recordings is tested, and
+    (1 - 1 / s) (1 - 1 / t) is left to train on.
 
     Parameters
     ----------
@@ -262,21 +266,21 @@ class NewSingerSongFolds(_ApartFolds):
         splits.
     songs : array-like of shape (n_recordings,), list of such, or array-like of shape \
 (n_recordings, n_groupings), default=None
-        The song of each recording, or several groupings of the songs; without, the
+        The song of each recording, or several groupings of the songs; None takes the
         `groups` passed to `split`.
     singers : array-like of shape (n_recordings,), default=None
-        Without, y.
+        The singer of each recording; None takes y.
     shuffle : bool, default=False
-        Draw the singers and the songs of a fold, instead of folds with about equally
-        many recordings.
+        Draw the singers and the songs of each fold at random, instead of making folds
+        with about equally many recordings.
     random_state : int, RandomState instance or None, default=None
         With `shuffle`: an int gives the same folds every time.
 
     Raises
     ------
     ValueError
-        In `split`: if there are fewer singers or songs than folds, if the singers of a
-        fold sang none of the songs of another, or if nothing is left to train on.
+        In `split`: if there are fewer singers or songs than folds, if the singers of
+        one fold sang none of the songs of another, or if nothing is left to train on.
     """
 
     def __init__(
@@ -347,7 +351,7 @@ def _encode_songs(songs, groups, n):
 
 
 def _encode_singers(n, **sources):
-    """Return codes of shape (n_recordings,), of the foremost source that is given."""
+    """Return codes of shape (n_recordings,), from the first source that is given."""
     for name, labels in sources.items():
         if labels is not None:
             return encode_labels(labels, name, n, remedy=_NESTED)[1]
@@ -355,12 +359,12 @@ def _encode_singers(n, **sources):
 
 
 def _cross(groupings):
-    """Return a code a recording, equal where all the groupings are."""
+    """Return a code per recording, equal where all the groupings are."""
     return np.unique(groupings, axis=1, return_inverse=True)[1].reshape(-1)
 
 
 def _assign(codes, n_folds, what, shuffle, random_state):
-    """Return each recording's fold; what has the same code has the same fold."""
+    """Return each recording's fold; recordings with the same code share a fold."""
     n_codes = codes.max() + 1
     if n_codes < n_folds:
         raise ValueError(f"{n_folds} folds of {what} need as many; there are {n_codes}")

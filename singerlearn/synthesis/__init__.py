@@ -1,9 +1,9 @@
-"""Singers that never lived: a voice, a song and a channel as numbers, and their sound.
+"""Synthetic singers: a voice, a song and a channel as numbers, and their sound.
 
 `draw_singer`, `draw_song` and `draw_channel` draw the numbers, `in_mood` changes a
 voice for one recording, and `perform` turns singer and song into curves over time.
-Behind a channel, `render` makes those a waveform and `render_mel`, hundreds of times
-faster than it lasts, the spectrogram that `log_mel` would show of it.
+Through a channel, `render` turns the curves into a waveform, and `render_mel`, hundreds
+of times faster than real time, into the spectrogram that `log_mel` would make of it.
 `SyntheticSingers` does all this for training.
 """
 

@@ -1,6 +1,6 @@
 """A room, a microphone and a codec, as plain numbers, and what they do to a spectrum.
 
-`singer` states the conventions.
+The module `singer` states the conventions.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from scipy.signal import lfilter
 
 EQ_FREQUENCIES = np.geomspace(60, 11_025, 8)  # Hz, where a channel's gains are given
 GATED = -30.0  # dB; what a closed gate lets through
-LOUD = -10.0  # dB under the mean power, from where on a compressor takes hold
+LOUD = -10.0  # dB relative to the mean power; a compressor acts above this
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,16 +22,17 @@ class Channel:
     eq : ndarray of shape (8,)
         Gain of the microphone at `EQ_FREQUENCIES`, dB.
     reverberation, wet : float
-        Time in which the room's echo falls by 60 dB, in seconds, and its level, dB.
+        Time in which the room's echo falls by 60 dB, in seconds, and its level, in dB.
     noise, noise_slope : float
-        Level of the background against the voice's, in dB, and its slope, dB an octave.
+        Level of the background relative to the voice, in dB, and its slope, in dB per
+        octave.
     low_cut, high_cut : float
-        Corners of the microphone's high-pass, 12 dB an octave, and of the codec's
-        low-pass, a cliff, in Hz.
+        Corner frequencies of the microphone's high-pass (12 dB per octave) and of the
+        codec's low-pass (a cliff), in Hz.
     compression : float
-        Decibels that go in for one that comes out, where it is loud: 1 is none.
+        Compression ratio of loud passages: decibels in per decibel out; 1 is none.
     gate : float
-        Level under which the recorder closes, in dB against the mean.
+        Level below which the recorder's gate closes, in dB relative to the mean.
     level : float
         Peak of the recording, dB below full scale.
     """
@@ -48,7 +49,7 @@ class Channel:
     level: float
 
     def response(self, frequencies):
-        """Gain of microphone and codec in dB, of the shape of `frequencies`, Hz."""
+        """Gain of microphone and codec, in dB, at each of `frequencies`, in Hz."""
         eq = np.interp(np.log(frequencies), np.log(EQ_FREQUENCIES), self.eq)
         rumble = -10 * np.log10(1 + (self.low_cut / frequencies) ** 4)
         beyond = np.maximum(np.log2(frequencies / self.high_cut), 0)  # octaves
@@ -62,7 +63,7 @@ class Channel:
         power : ndarray of shape (n_ticks,)
             Of the sound, on any scale.
         rate : float
-            Ticks a second.
+            Ticks per second.
 
         Returns
         -------
@@ -94,7 +95,7 @@ def draw_channel(rng, *, effect=1.0):
     def happens(odds):
         return rng.uniform() < min(effect, 1.0) * odds
 
-    # Codecs by what they leave: all, less than half of the band, a telephone line.
+    # Codecs by what they leave: all, the band below 4 to 16 kHz, a telephone line.
     low_cut, high_cut = effect * rng.uniform(20, 100), 24_000.0
     if happens(0.15):
         high_cut = 16_000 * 2 ** -rng.uniform(0, 2)

@@ -1,4 +1,4 @@
-"""Singers without end, for training: spectrograms sung while they are asked for."""
+"""Any number of singers, for training: spectrograms that are sung on request."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,32 +12,32 @@ from singerlearn.synthesis.song import draw_song
 from singerlearn.synthesis.streams import stream
 from singerlearn.synthesis.waveform import render as render_waveform
 
-# Decibels that a part of a recording lies below the recording's maximum, on average.
+# Decibels by which a part of a recording lies below the whole's maximum, on average.
 QUIETER = 3.0
 
 
 @dataclass(frozen=True)
 class SyntheticSingers:
-    """A crowd of singers, each with a few songs, heard over another channel every time.
+    """A crowd of singers, each with a few songs, heard over a new channel every time.
 
-    Nothing is drawn before it is asked for and nothing is kept, so that a crowd of any
-    size is a few numbers to store and to send, and may be asked by many threads and
-    processes at once. The answer to a question is always the same.
+    Nothing is drawn before it is requested and nothing is kept: a crowd of any size is
+    just a few numbers to store and to send, and many threads and processes may use it
+    at once. The same request always gives the same result.
 
     Parameters
     ----------
     n_singers : int
         Women and men in turn.
     n_songs : int, default=6
-        Songs of each singer, of their own.
+        Songs per singer; each singer has songs of their own.
     n_frames : int, default=256
         Length of a spectrogram.
     spoken : float, default=0.25
-        Part of the songs that are texts to be spoken.
+        Share of the songs that are spoken texts.
     singer_effect, song_effect, mood_effect, channel_effect : float, default=1.0
-        How far they stray from the average.
+        How far singers, songs, moods and channels stray from the average.
     random_state : int, default=0
-        Seed of the crowd. A larger crowd of the same seed holds the smaller one.
+        Seed of the crowd. A larger crowd with the same seed holds the smaller one.
     front_end : mapping, default={}
         Parameters of `log_mel` that are not its defaults.
 
@@ -75,8 +75,8 @@ class SyntheticSingers:
         Returns
         -------
         ndarray of shape (n_mels, n_frames), float32
-            Cut from what `log_mel` would show of a longer sound, whose loudest moment
-            is often elsewhere.
+            Cut from what `log_mel` would make of a longer sound, whose loudest moment
+            is often outside this part.
 
         Raises
         ------
@@ -93,7 +93,7 @@ class SyntheticSingers:
         return spectrogram[:, margin : margin + self.n_frames].clip(min=0)
 
     def record(self, singer, take):
-        """Sing the same as a waveform, for what needs one: it takes some times as long.
+        """Sing the same as a waveform, which takes several times as long.
 
         Parameters
         ----------
@@ -122,17 +122,17 @@ class SyntheticSingers:
         return waveform[first : first + max(n_samples, 1)]
 
     def _timing(self):
-        """Return the front end, frames more at both ends, and seconds of it all."""
+        """Return the front end, the extra frames at each end, and seconds in all."""
         front_end = {"sampling_rate": 22050, "n_fft": 2048, "hop_length": 512}
         front_end |= self.front_end
         hop_length = front_end["hop_length"]
-        # A window more at both ends: a part of a song does not begin out of nothing.
+        # Half a window more at each end: a part of a song does not start from nothing.
         margin = ceil(front_end["n_fft"] / 2 / hop_length)
         n_hops = self.n_frames + 2 * margin - 1
         return front_end, margin, n_hops * hop_length / front_end["sampling_rate"]
 
     def _perform(self, singer, take, duration):
-        """Draw who sings, what and over which channel, with what draws the rest."""
+        """Draw voice, performance and channel; return them and the generator."""
         if not 0 <= singer < self.n_singers:
             raise IndexError(
                 f"there is no singer {singer} among {self.n_singers}; they count from 0"
@@ -147,13 +147,13 @@ class SyntheticSingers:
         return voice, performance, draw_channel(rng, effect=self.channel_effect), rng
 
     def singer(self, singer):
-        """Draw the `Singer` of a number."""
+        """Draw the `Singer` with this number."""
         rng = stream(self.random_state, 0, singer)
         gender = ("female", "male")[singer % 2]
         return draw_singer(rng, gender, effect=self.singer_effect)
 
     def song(self, singer, song):
-        """Draw the `Song` of a singer's number and the song's, below `n_songs`."""
+        """Draw a `Song` by the numbers of its singer and itself, below `n_songs`."""
         rng = stream(self.random_state, 1, singer, song)
         spoken = rng.uniform() < self.spoken
         return draw_song(rng, effect=self.song_effect, spoken=spoken)

@@ -25,7 +25,7 @@ def audible(frequencies, sampling_rate):
 
 
 def breath_color(singer, frequencies):
-    """Level of the breath against that at 2 kHz."""
+    """Level of the breath relative to that at 2 kHz."""
     return singer.breath_slope * np.log2(frequencies / 2000)
 
 
@@ -42,7 +42,7 @@ def hiss_gain(frequencies, centre, width):
 
 
 def nasal_zero(singer, nasality):
-    """Frequency that the nose takes away, Hz: where nothing passes it, its own."""
+    """Frequency that the nose absorbs, in Hz: its own resonance at no nasality."""
     return singer.nasal_pole * (1 + 0.7 * nasality)
 
 
@@ -52,7 +52,7 @@ def resonator(frequencies, bandwidths, sampling_rate):
     Parameters
     ----------
     frequencies : ndarray
-        In Hz. A resonance that the sampling rate cannot hold is left out.
+        In Hz. Resonances too high for the sampling rate are left out.
     bandwidths : ndarray
         Factors on 50 Hz and 4 % of the frequency.
     sampling_rate : int

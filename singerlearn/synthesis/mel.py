@@ -1,11 +1,12 @@
 """From the curves of a performance straight to a decibel Mel spectrogram.
 
-`render_mel` writes what `spectrogram.log_mel` would show of the sound of `render`,
-without the sound. All is power over frequency and time. A harmonic is a line under the
-main lobe of the window; breath, hiss, echo and background are noise, smooth over a
-band, times the texture that white noise has behind the same front end. The curves are
-read several times in a frame and their powers summed under the square of its window, so
-that a gliding harmonic is as wide, and a short burst as faint, as a frame sees it.
+`render_mel` computes what `spectrogram.log_mel` would make of the sound of `render`,
+without the sound. Everything is power over frequency and time. A harmonic is a line
+under the main lobe of the window; breath, hiss, echo and background are noise, smooth
+over a band, times the texture that white noise has after the same front end. The curves
+are read several times per frame, and their powers are summed under the square of its
+window, so that a gliding harmonic is as wide, and a short burst as faint, as in a real
+frame.
 """
 
 from functools import lru_cache
@@ -52,7 +53,7 @@ def render_mel(
     fmin=0.0,
     fmax=None,
 ):
-    """Mel spectrogram of a performance as it was recorded.
+    """Return the Mel spectrogram of a performance as it was recorded.
 
     Parameters
     ----------
@@ -69,11 +70,11 @@ def render_mel(
     Returns
     -------
     ndarray of shape (n_mels, n_frames), float32
-        Decibels in [0, top_db] under the maximum.
+        Decibels in [0, top_db], relative to the maximum.
 
     Notes
     -----
-    How far `log_mel` of a sound made by `render` lies from it, over the cells in which
+    Differences from `log_mel` of a sound made by `render`, over the cells in which
     either is above the floor (means of 16 performances, sung and spoken, by as many
     singers over as many channels):
 
@@ -86,9 +87,9 @@ def render_mel(
     another song                13.8 dB   11.1 dB     0.28
     ==========================  ========  ==========  ===========
 
-    Without breath, jitter and background the first line reads 1.7 dB, 0.5 dB and 0.99
-    over the upper 50 dB. Left out are the splashes between harmonics when a voice comes
-    or goes within a frame, and the beats of a harmonic with noise.
+    Without breath, jitter and background, the first line reads 1.7 dB, 0.5 dB and 0.99
+    over the upper 50 dB. Not modelled are the splashes between harmonics when a voice
+    starts or ends within a frame, and the beats of a harmonic with noise.
     """
     tables = _tables(sampling_rate, n_fft, hop_length, n_mels, fmin, fmax)
     looks = _look(singer, performance, tables, max((n_frames - 1) * tables.looks, 1))
@@ -131,10 +132,10 @@ class _Looks(NamedTuple):
     resonances: np.ndarray  # coefficients of three formants and the nasal zero
 
     def roughness(self, k):
-        """Exponent with which the k-th harmonic's power leaves its line for noise.
+        """Exponent with which the k-th harmonic's power goes from its line into noise.
 
         It is the square of the errors of phase and amplitude that cycles of uneven
-        length and height bring about.
+        length and height cause.
         """
         return self.jitter * k**2 + self.shimmer
 
@@ -214,7 +215,7 @@ def _echo(power, channel, rate):
 
 
 def _steady(singer, tables):
-    """Power gain of what does not move in a voice, on the fine grid."""
+    """Power gain of the fixed parts of a voice, on the fine grid."""
     frequencies = np.linspace(0, tables.sampling_rate / 2, len(tables.lift))
     poles = np.append(singer.upper_formants, singer.nasal_pole)[:, None]
     widths = np.append(singer.bandwidths[MOVING:], NASAL_WIDTH)[:, None]
@@ -235,9 +236,9 @@ def _resonance(lift, coefficients):
 
 
 def _quadratic(frequencies, bandwidths, sampling_rate):
-    """Coefficients of a resonator's power in ``1 - cos``, one over which it rises.
+    """Return a resonator's inverse power as coefficients of a quadratic in ``1 - cos``.
 
-    Written in the cosine itself, they would cancel at low frequencies in float32.
+    In the cosine itself, terms would cancel at low frequencies in float32.
     """
     b1, b2 = resonator(frequencies, bandwidths, sampling_rate)
     at_zero = (1 + b1 + b2) ** 2
@@ -298,7 +299,8 @@ def _tables(sampling_rate, n_fft, hop_length, n_mels, fmin, fmax):
     place = np.arange(n_fine)[:, None] / FINE
     bins = np.floor(place).astype(int) + np.arange(-REACH, REACH + 1)
     is_bin = (bins >= 0) & (bins <= n_fft // 2)
-    # As a line is on average that is rounded to its place: on the dot it has no skirts.
+    # A line as it is on average once rounded to its place: exactly there, it would have
+    # no skirts.
     around = (np.arange(4) + 0.5) / 4 - 0.5
     lobe = np.mean([_hann_lobe(place + by / FINE - bins) for by in around], axis=0)
     rows = np.append(0, np.cumsum(is_bin.sum(1)))
@@ -329,5 +331,5 @@ def _tables(sampling_rate, n_fft, hop_length, n_mels, fmin, fmax):
 
 
 def _hann_lobe(bins):
-    """Power of a line that lies so many bins away, summing to one; not at 1 itself."""
+    """Power of a line so many bins away, summing to one; not defined at exactly 1."""
     return 2 / 3 * (np.sinc(bins) / (1 - bins**2)) ** 2

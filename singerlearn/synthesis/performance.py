@@ -1,4 +1,4 @@
-"""A singer sings a song: the curves of pitch, vowels and loudness, still without sound.
+"""A singer sings a song: curves of pitch, vowels and loudness, not yet any sound.
 
 Every renderer starts here. The curves are sampled `CONTROL_RATE` times a second, fine
 enough to be joined by straight lines.
@@ -25,17 +25,17 @@ class Performance:
     f0 : ndarray of shape (n_ticks,)
         Fundamental frequency in Hz, running on through silences.
     formants : ndarray of shape (3, n_ticks)
-        Those that vowels move, in Hz.
+        Those that change with the vowel, in Hz.
     nasality : ndarray of shape (n_ticks,)
         How much the nose sounds along, in [0, 1].
     voicing, breath, hiss : ndarray of shape (n_ticks,)
-        Levels of the voice, of the breath against the voice, and of the noise made by
-        consonants, dB.
+        Levels of the voice, of the breath relative to the voice, and of the noise of
+        consonants, in dB.
     hiss_centre, hiss_width : ndarray of shape (n_ticks,)
         Where that noise lies, in Hz, and its width, in octaves.
     tilt, first_harmonic : ndarray of shape (n_ticks,)
-        Slope of the harmonics, dB an octave, and what the first has above it, dB:
-        louder is brighter, higher is purer.
+        Slope of the harmonics, in dB per octave, and how far the first stands above it,
+        in dB: louder is brighter, higher is purer.
     jitter, shimmer : ndarray of shape (n_ticks,)
         Deviation from one glottal cycle to the next, in cents and dB.
     """
@@ -55,7 +55,7 @@ class Performance:
 
 
 def perform(singer, song, *, duration, rng, start=0.0):
-    """Sing a part of a song, which is repeated where the part outlasts it.
+    """Sing a part of a song; the song repeats if the part is longer.
 
     Parameters
     ----------

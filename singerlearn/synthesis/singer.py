@@ -39,14 +39,14 @@ class Singer:
     nasal_pole : float
         Resonance of the nose, Hz.
     tilt : float
-        Slope of the harmonics as they leave the glottis, dB an octave.
+        Slope of the harmonics as they leave the glottis, in dB per octave.
     fading : float
-        What a held note adds to that slope, dB an octave and second: its spectrum ages.
+        What a held note adds to that slope as it goes on, in dB per octave and second.
     first_harmonic : float
-        How far the first harmonic stands above that slope, dB: an open glottis.
+        How far the first harmonic stands above that slope, in dB: an open glottis.
     breath, breath_slope : float
-        Noise in a harmonic's width against the first harmonic, in dB, and its slope
-        in dB an octave about 2 kHz.
+        Noise in a harmonic's width relative to the first harmonic, in dB, and its slope
+        in dB per octave about 2 kHz.
     breath_drift : float
         How far the breath comes and goes, in dB.
     passaggio : float
@@ -114,7 +114,7 @@ class Singer:
     legato: float
 
     def scaled(self, formants):
-        """First three formants of this tract, Hz, for those of the men of `VOWELS`."""
+        """Scale three formants of the men of `VOWELS` to this vocal tract, in Hz."""
         scale = REFERENCE_TRACT / self.tract_length
         return formants * scale * self.formant_offsets[:MOVING]
 
@@ -124,7 +124,7 @@ class Singer:
 
     @property
     def upper_formants(self):
-        """The formants above, Hz, shape (9,): those of a tube closed at one end."""
+        """The other formants, Hz, shape (9,): those of a tube closed at one end."""
         odd = 2 * np.arange(MOVING, N_FORMANTS) + 1
         tube = odd * SPEED_OF_SOUND / 4 / self.tract_length
         return tube * self.formant_offsets[MOVING:]
@@ -138,7 +138,7 @@ def draw_singer(rng, gender, *, effect=1.0):
     rng : RandomState
     gender : {"female", "male"}
     effect : float, default=1.0
-        How far singers differ from the average woman or man, who differ by themselves.
+        How far singers differ from the average woman or man; these differ anyway.
 
     Returns
     -------

@@ -1,6 +1,6 @@
 """A melody with its words, as plain numbers: what stays when the singer changes.
 
-`singer` states the conventions.
+The module `singer` states the conventions.
 """
 
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Song:
         How far singers hold on to the song's key: at 0 everybody sings it at
         `register`, at 1 only octaves apart.
     brightness : float
-        Added to the tilt of every singer, dB an octave: a song to shout or to whisper.
+        Added to the tilt of every singer, in dB per octave: a song to shout or whisper.
     is_spoken : bool
         Whether its notes are syllables of speech, between which the pitch glides
         without rest, scoop or vibrato.
@@ -76,12 +76,13 @@ def draw_song(rng, *, effect=1.0, spoken=False):
     ----------
     rng : RandomState
     effect : float, default=1.0
-        How far songs differ. At 0 they are other notes and words in the same style; the
-        larger it is the more a song prefers a language, some vowels and degrees, a
-        register, a tempo and a brightness of its own. From 1 on singers keep its key.
+        How far songs differ. At 0 they are different notes and words in the same style;
+        the larger it is, the more a song prefers a language, some vowels and
+        consonants, a register, a tempo and a brightness of its own. From 1 on, singers
+        keep its key.
     spoken : bool, default=False
         Draw a text to be spoken: faster syllables, on a pitch that falls from the start
-        of a phrase to its end, under the middle of the range and in no key.
+        of a phrase to its end, below the middle of the range and in no key.
 
     Returns
     -------

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def stream(seed, *key):
-    """Random numbers of one singer, song or recording, untouched by all others.
+    """Random numbers of one singer, song or recording, independent of all others.
 
     Parameters
     ----------
@@ -16,7 +16,7 @@ def stream(seed, *key):
     Returns
     -------
     RandomState
-        Since its draws are frozen across NumPy versions.
+        Its draws are the same in all NumPy versions.
     """
     return np.random.RandomState(
         np.random.MT19937(np.random.SeedSequence([seed, *key]))

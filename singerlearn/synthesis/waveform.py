@@ -28,7 +28,7 @@ OVERLAP = 4  # frames that cover a sample
 
 
 def render(singer, performance, channel, *, sampling_rate, duration, rng):
-    """Sound of a performance as it was recorded.
+    """Return the sound of a performance as it was recorded.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def render(singer, performance, channel, *, sampling_rate, duration, rng):
     Returns
     -------
     ndarray of shape (n_samples,), float32
-        Its peak stands at the channel's level.
+        Its peak is at the channel's level.
     """
     n_samples = round(duration * sampling_rate)
     voice = sing(singer, performance, n_samples, sampling_rate, rng)
@@ -71,7 +71,7 @@ def sing(singer, performance, n_samples, sampling_rate, rng):
     voice += breath
     voice *= throat(singer, performance, ticks, sampling_rate, n_fft)
     voice *= gain(side_branches(singer, frequencies))
-    # Consonants are apart in kind: take the nearest tick, do not go between two.
+    # Consonants differ in kind: take the nearest tick, do not interpolate.
     nearest = np.clip(np.rint(ticks), 0, len(performance.hiss) - 1).astype(int)
     bells = (performance.hiss_centre, performance.hiss_width)
     hiss *= hiss_gain(frequencies, *(bell[nearest, None] for bell in bells))
@@ -123,7 +123,7 @@ def glottis(performance, n_samples, sampling_rate, rng):
 
 
 def harmonic_gain(frequencies, f0, tilt):
-    """Glottal slope: `tilt` dB an octave above the fundamental, (n_frames, n_bins)."""
+    """Glottal slope: `tilt` dB per octave above the fundamental, (n_frames, n_bins)."""
     octaves = np.maximum(np.log2(frequencies) - np.log2(f0)[:, None], 0)
     return gain((tilt[:, None] * octaves).astype(np.float32))
 
@@ -142,7 +142,7 @@ def throat(singer, performance, ticks, sampling_rate, n_fft):
 
 
 def vocal_tract(formants, bandwidths, sampling_rate, n_fft):
-    """Response of the cascade of formants, one at 0 Hz.
+    """Response of the cascade of formants, normalised to 1 at 0 Hz.
 
     Parameters
     ----------
@@ -159,14 +159,14 @@ def vocal_tract(formants, bandwidths, sampling_rate, n_fft):
     linear, square = resonator(formants, bandwidths[:, None], sampling_rate)
     delay = np.exp(-2j * np.pi * rfftfreq(n_fft))
     response = np.ones((formants.shape[1], len(delay)), dtype=complex)
-    # Not their product's polynomial, of whose sum little is left at high rates.
+    # Not the polynomial of their product, whose sum loses precision at high rates.
     for b1, b2 in zip(linear[:, :, None], square[:, :, None], strict=True):
         response *= (1 + b1 + b2) / (1 + (b1 + b2 * delay) * delay)
     return response
 
 
 def transmit(voice, channel, sampling_rate, rng):
-    """Sound of `voice` behind a channel, float32, as long as `voice`."""
+    """Sound of `voice` through a channel, float32, as long as `voice`."""
     n_echo = int(channel.reverberation * sampling_rate)
     echo = rng.standard_normal(n_echo) * np.geomspace(1, 1e-3, n_echo)
     echo *= gain(channel.wet) / (_rms(echo) * np.sqrt(n_echo))
@@ -193,7 +193,7 @@ def transmit(voice, channel, sampling_rate, rng):
 
 
 def _rms(values):
-    # Not by BLAS, whose sums depend on its number of threads.
+    # Not with BLAS, whose sums depend on its number of threads.
     return np.sqrt(np.mean(values**2))
 
 
