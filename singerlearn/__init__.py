@@ -1,6 +1,6 @@
 """Learn who is singing: scikit-learn estimators over recordings of singing voices.
 
-One sample is one recording: X has one entry a recording, y one label. Torch, skorch,
+One sample is one recording: X has one entry per recording, y one label. Torch, skorch,
 librosa and matplotlib are imported by the first name that needs them.
 """
 

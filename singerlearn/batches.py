@@ -26,7 +26,7 @@ class ChunkDataset(Dataset):
     Parameters
     ----------
     recordings : list of Chunks
-        One entry a recording.
+        One entry per recording.
     targets : array-like of shape (n_recordings,), default=0
         Target of each recording.
     weights : array-like of shape (n_recordings,), default=1
@@ -34,7 +34,7 @@ class ChunkDataset(Dataset):
     device : str or torch.device, default="cpu"
         Where the spectrograms lie, once; on the CPU they are those of `recordings`.
     songs : array-like of shape (n_recordings,), default=None
-        What two partners of one singer must differ in; None stands for the recording.
+        What two partners by one singer must differ in; None means the recording.
 
     Attributes
     ----------
@@ -295,7 +295,7 @@ class ChunkDataset(Dataset):
 
 
 class ChunkBatches:
-    """Batches of a `ChunkDataset`: shuffled anew each epoch if seeded, else in order.
+    """Batches of a `ChunkDataset`: shuffled in each epoch if seeded, else in order.
 
     Takes the place of torch's loader, whose workers and collation would copy. A
     recording of weight 0 is in no batch.
@@ -311,7 +311,7 @@ class ChunkBatches:
         What is done to chunks: they are cut at random frames, heard by
         `change_channels`, and partly silenced by `mask`.
     chunks_per_recording : int, default=None
-        Chunks of a recording in a shuffled epoch, at most; None stands for all.
+        Chunks of a recording in a shuffled epoch, at most; None means all.
     n_jobs : int, default=None
         Processes in which synthetic singers sing.
     """

@@ -360,7 +360,7 @@ class SingerNetClassifier(TransformerMixin, ChunkClassifierMixin, NetOverChunks)
         Returns
         -------
         list of ndarray of shape (n_chunks,)
-            One entry a recording.
+            One entry per recording.
         """
         best = [p.argmax(axis=1) for p in self.predict_proba_chunks(X)]
         return [self.classes_[chunks] for chunks in best]
@@ -376,7 +376,7 @@ class SingerNetClassifier(TransformerMixin, ChunkClassifierMixin, NetOverChunks)
         Returns
         -------
         list of ndarray of shape (n_chunks, n_classes)
-            One entry a recording.
+            One entry per recording.
         """
         outputs = self._apply_net(X)
         known = len(self.classes_)  # who was made for training is not among them

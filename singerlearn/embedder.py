@@ -377,7 +377,7 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
         Returns
         -------
         list of ndarray of shape (n_chunks, n_components)
-            One entry a recording; the hidden layer has its own width.
+            One entry per recording; the hidden layer has its own width.
         """
         hidden = self.layer == "hidden"
         embeddings = self._apply_net(X, "embeddings" if hidden else "outputs")

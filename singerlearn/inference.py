@@ -26,7 +26,7 @@ def read_chunks(module, recordings, reading, batch_size):
     Returns
     -------
     list of ndarray of shape (n_chunks, width)
-        One entry a recording.
+        One entry per recording.
     """
     device = next(module.parameters()).device
 
@@ -59,7 +59,7 @@ def read_densely(module, recordings, reading, batch_size):
     Returns
     -------
     list of ndarray of shape (n_chunks, width)
-        One entry a recording.
+        One entry per recording.
     """
 
     def read(some):

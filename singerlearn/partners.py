@@ -1,4 +1,4 @@
-"""Batches of chunks that are there for each other's sake: pairs, and several singers.
+"""Batches in which chunks of one singer meet: pairs, and several singers.
 
 The losses in `singerlearn.nn.losses` compare the chunks of a batch with each other, and
 a classifier may want all singers equally often; which chunks meet is decided here.
@@ -15,19 +15,19 @@ from singerlearn.labels import listed
 
 
 class PartnerBatches(ChunkBatches):
-    """Batches of chunks that are there for each other's sake.
+    """Batches in which chunks of one singer meet.
 
     Anchors are drawn as `ChunkBatches` draws chunks, and their partners from the whole
-    data set. A partner of the same singer is of another recording, or of another song
-    where the data set tells songs, and never the chunk itself. Shuffled anew each epoch
-    if seeded, else every epoch is the same.
+    data set. A partner by the same singer comes from another recording, or from another
+    song if the data set has songs, and is never the chunk itself. Shuffled in each
+    epoch if seeded, else every epoch is the same.
 
     Parameters
     ----------
     dataset, batch_size, **options
         As for `ChunkBatches`; the targets are the singers.
     same_recording : bool, default=False
-        Whether partners of the same singer may be of one recording (or song).
+        Whether partners by the same singer may come from one recording (or song).
     """
 
     def __init__(self, dataset, batch_size, *, same_recording=False, **options):
@@ -80,10 +80,10 @@ class SingerBatches(PartnerBatches):
     """Batches of several singers with several chunks each ("P x K").
 
     An anchor's partners are spread over as many other recordings of the singer as
-    there are. An epoch has about as many chunks as `ChunkBatches` would draw, more
-    where its last round through the singers is hardly begun. All singers come equally
-    often, but of synthetic ones only so many, drawn anew in each round, as sing their
-    share (or all, where those are too few).
+    there are. An epoch has about as many chunks as `ChunkBatches` would draw, more if
+    its last round through the singers has hardly begun. All recorded singers are in
+    each round, but only so many synthetic ones, drawn for each round, as sing their
+    share (or all, if they are too few).
 
     Parameters
     ----------

@@ -164,7 +164,7 @@ class NetOverChunks(TransferMixin, ClassNamePrefixFeaturesOutMixin, BaseEstimato
         Parameters
         ----------
         chunks : list of Chunks
-            One entry a recording.
+            One entry per recording.
         targets : ndarray of shape (n_recordings,)
             Integer target of each recording, shared by its chunks.
         n_singers : int
@@ -249,7 +249,7 @@ class NetOverChunks(TransferMixin, ClassNamePrefixFeaturesOutMixin, BaseEstimato
                 interruption = run(net, train, valid if len(validation) else None)
         net.optimizer_.state.clear()  # Adam's moments, twice as large as the weights
         net.optimizer_.zero_grad(set_to_none=True)
-        net.module_.compiled = False  # not compiled anew for one chunk
+        net.module_.compiled = False  # not compiled again for one chunk
         # The losses say nothing of the weights after the last step.
         with torch.inference_mode():
             if not net.module_.eval()(train.batch([0])[0]).isfinite().all():
@@ -291,7 +291,7 @@ class NetOverChunks(TransferMixin, ClassNamePrefixFeaturesOutMixin, BaseEstimato
         Returns
         -------
         list of ndarray of shape (n_chunks, n_pooled_frames)
-            One entry a recording; rows sum to 1. A pool halves the number of frames.
+            One entry per recording; rows sum to 1. A pool halves the number of frames.
 
         Raises
         ------
@@ -416,7 +416,7 @@ class NetOverChunks(TransferMixin, ClassNamePrefixFeaturesOutMixin, BaseEstimato
         Returns
         -------
         list of ndarray of shape (n_chunks, width)
-            One entry a recording.
+            One entry per recording.
         """
         check_is_fitted(self, "net_")
         self._validate_params()  # some may have been set since `fit`

@@ -44,11 +44,11 @@ def check_recordings(X):
         X = _list_rows(as_array(X))
     elif not isinstance(X, (list, tuple)):
         raise ValueError(
-            f"X must be a list with one entry a recording, got {type(X).__name__}; "
+            f"X must be a list with one entry per recording, got {type(X).__name__}; "
             "a generator or a view of paths becomes one by list(X)"
         )
     if len(X) == 0:
-        raise ValueError("X is empty; it must hold one entry a recording")
+        raise ValueError("X is empty; it must hold one entry per recording")
     for index, recording in enumerate(X):
         with naming(index, recording):
             check_kind(recording)

@@ -1,14 +1,14 @@
-"""What comes after an embedding: spaces and scores learned from one's own singers.
+"""What comes after an embedding: spaces and scores learned from your own singers.
 
-scikit-learn has most of it, and the (n_recordings, n_components) of an embedder go
-there as they are. ``Normalizer()`` gives rows the length 1, after which Euclidean
-distance ranks as cosine similarity does, in neighbours, t-SNE and trials alike.
+scikit-learn has most of it, and takes an embedder's (n_recordings, n_components) as
+they are. ``Normalizer()`` gives rows the length 1, after which Euclidean distance ranks
+as cosine similarity does, in neighbours, t-SNE and trials alike.
 ``LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto")`` projects to where
-singers differ. Here is what it lacks: `PLDA`, whose scores say how likely it is that
-two recordings have one singer; `ChunkEmbeddings`, which lets any such step learn from
-chunks, of which there are more than recordings; `CohortScorer`, which sets scores, by
-angle, distance or PLDA, against those that strangers get; and `normalize_scores`, which
-does so with scores of any kind.
+singers differ. This package adds what scikit-learn lacks: `PLDA`, which scores whether
+two recordings are by the same singer; `ChunkEmbeddings`, which lets any such step learn
+from chunks, of which there are more than recordings; `CohortScorer`, which sets scores
+(by angle, distance or PLDA) against those that strangers get; and `normalize_scores`,
+which does the same with scores of any kind.
 
 >>> from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 >>> from sklearn.pipeline import make_pipeline
@@ -23,7 +23,7 @@ does so with scores of any kind.
 >>> set_against_others = make_pipeline(SingerEmbedder(), CohortScorer())
 >>> of_chunks = make_pipeline(ChunkEmbeddings(SingerEmbedder()), ClipEmbedder(PLDA()))
 
-A network that shall stay as it is, while the steps behind it learn, stands in a
+To keep a network as it is while the steps behind it learn, put it into a
 `sklearn.frozen.FrozenEstimator`.
 """
 

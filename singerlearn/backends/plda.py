@@ -1,4 +1,4 @@
-"""Probabilistic linear discriminant analysis, of few singers in many dimensions."""
+"""Probabilistic linear discriminant analysis for few singers in many dimensions."""
 
 import warnings
 from numbers import Real
@@ -26,14 +26,14 @@ from singerlearn.labels import encode_singers
 class PLDA(
     ClassNamePrefixFeaturesOutMixin, ClassifierMixin, TransformerMixin, BaseEstimator
 ):
-    """Scores whether two embeddings have one singer, by what singers have in common.
+    """Scores whether two embeddings are by the same singer.
 
-    An embedding is taken to be the sum of the mean, the singer's own offset and what
-    changes from recording to recording; the latter two are Gaussian, with a covariance
-    each, which are learned from singers with several recordings (the two-covariance
-    model). It follows how likely two embeddings are if one singer sings both, and if
-    two do: the score is the logarithm of the ratio, 0 where both are equally likely.
-    The singers who are scored need not be those it learned from.
+    An embedding is modelled as the sum of the mean, the singer's own offset and what
+    changes from recording to recording. The latter two are Gaussian; their covariances
+    are learned from singers with several recordings (the two-covariance model). This
+    gives the likelihood of two embeddings if they are by one singer, and if they are by
+    two: the score is the logarithm of the ratio, 0 where both are equally likely. The
+    singers that are scored need not be those it learned from.
 
     Both covariances are estimated by moments, in closed form, and shrunk, since fifteen
     singers leave most directions of an embedding unexplored: without shrinkage, new
@@ -42,11 +42,11 @@ class PLDA(
     Parameters
     ----------
     within_shrinkage : "auto" or float in [0, 1], default="auto"
-        How far the covariance within singers is drawn towards a multiple of the
+        How far the covariance within singers is shrunk towards a multiple of the
         identity. "auto" is the best for Gaussians, by the oracle approximating formula.
         0 takes the estimate as it is, and needs more recordings than dimensions.
     between_shrinkage : "auto" or float in [0, 1], default="auto"
-        The same of the covariance between singers, towards a multiple of that within
+        The same for the covariance between singers, towards a multiple of that within
         them.
 
     Attributes
@@ -57,20 +57,20 @@ class PLDA(
         Projects differences from the mean into the latent space, where dimensions are
         independent and the variance within singers is 1.
     singer_variance_ : ndarray of shape (n_features,)
-        Variance between singers of each latent dimension, falling.
+        Variance between singers in each latent dimension, in falling order.
     classes_ : ndarray of shape (n_singers,)
         The enrolled singers, sorted: at first those of `fit`.
     counts_ : ndarray of shape (n_singers,)
-        Recordings by which each was enrolled.
+        Number of recordings that each was enrolled with.
     means_ : ndarray of shape (n_singers, n_features)
-        The means of these in the latent space.
+        The means of these recordings in the latent space.
     n_features_in_ : int
         Dimensions of the embedding.
 
     See Also
     --------
-    sklearn.discriminant_analysis.LinearDiscriminantAnalysis : A projection to no more
-        dimensions than there are singers, less one.
+    sklearn.discriminant_analysis.LinearDiscriminantAnalysis : A projection to fewer
+        dimensions than there are singers.
 
     References
     ----------
@@ -110,8 +110,8 @@ class PLDA(
         X : array-like of shape (n_recordings, n_features)
             Embeddings of recordings, or of chunks.
         y : array-like of shape (n_recordings,)
-            The singer of each. One recording of a singer tells of differences between
-            singers only.
+            The singer of each. A singer with a single recording only adds to what is
+            known of differences between singers.
 
         Returns
         -------
@@ -121,8 +121,9 @@ class PLDA(
         Raises
         ------
         ValueError
-            If there is one singer only, no singer has two recordings, recordings of a
-            singer do not differ, or differ in too few dimensions for no shrinkage.
+            If there is only one singer, if no singer has two recordings, or if the
+            recordings of a singer do not differ, or, without shrinkage, differ in too
+            few dimensions.
 
         Warns
         -----
@@ -186,7 +187,7 @@ class PLDA(
         X : array-like of shape (n_recordings, n_features)
             Embeddings of recordings.
         y : array-like of shape (n_recordings,)
-            The singer of each; one recording will do, several are better.
+            The singer of each; one recording per singer will do, several are better.
 
         Returns
         -------
@@ -202,8 +203,8 @@ class PLDA(
     def transform(self, X):
         """Return the latent space, in which the variance within singers is 1.
 
-        Dimensions are independent; those in which singers differ most come first. It
-        is for what goes by distances: neighbours, t-SNE, and, after a `Normalizer`,
+        Dimensions are independent; those in which singers differ most come first. Use
+        it for what compares by distances: neighbours, t-SNE, and, after a `Normalizer`,
         cosine similarity. Scores know more: how much each dimension tells.
 
         Parameters
@@ -218,9 +219,9 @@ class PLDA(
         return self._latent(X)
 
     def score_pairs(self, first, second):
-        """Score whether pairs of recordings have one singer.
+        """Score whether pairs of recordings are by the same singer.
 
-        Of trials, ``first, second = trials.pairs.T`` and then
+        For trials, take ``first, second = trials.pairs.T`` and then
         ``plda.score_pairs(Z[first], Z[second])``.
 
         Parameters
@@ -247,7 +248,7 @@ class PLDA(
         first : array-like of shape (n_first, n_features)
             Embeddings.
         second : array-like of shape (n_second, n_features)
-            Embeddings of what each is to be compared with, a cohort say.
+            Embeddings of what each is compared with, such as a cohort.
 
         Returns
         -------
@@ -269,8 +270,8 @@ class PLDA(
         -------
         ndarray of shape (n_recordings, n_singers)
             Log-likelihood ratios: positive where the enrolled singer is likelier than
-            a stranger. All recordings by which the singer was enrolled count, taken to
-            be independent but for the singer; columns as in ``classes_``.
+            a stranger. All recordings of an enrolled singer count, as independent given
+            the singer; columns as in ``classes_``.
         """
         return self._score(self._latent(X), self.means_, self.counts_)
 
@@ -307,7 +308,7 @@ class PLDA(
     def predict_proba(self, X):
         """Return the probability of each enrolled singer, if it is one of them.
 
-        Before the recording is heard, all are equally probable.
+        A priori all are equally probable.
 
         Parameters
         ----------

@@ -10,10 +10,10 @@ def check_embeddings(Z):
     try:
         Z = np.asarray(Z, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"Z must hold numbers, one row a sample: {error}") from None
+        raise ValueError(f"Z must hold numbers, one row per sample: {error}") from None
     if Z.ndim != 2 or Z.size == 0:
         raise ValueError(
-            f"Z has shape {Z.shape} but holds one row a sample: (n_samples, "
+            f"Z has shape {Z.shape} but holds one row per sample: (n_samples, "
             "n_components)"
         )
     bad = np.flatnonzero(~np.isfinite(Z).all(axis=1))
