@@ -17,7 +17,8 @@ from singerlearn import HandcraftedFeatures, MelChunker
 from singerlearn.audio import load
 from singerlearn.chunks import Chunks
 from singerlearn.datasets import make_singers
-from singerlearn.spectrogram import frame_features, log_mel
+from singerlearn.features.frames import frame_features
+from singerlearn.spectrogram import log_mel
 
 RATE = 22050
 FRAMES = {"n_fft": 2048, "hop_length": 512}

@@ -11,8 +11,8 @@ from threadpoolctl import threadpool_limits
 
 from singerlearn.audio import load
 from singerlearn.chunks import Chunks, mean_of_each
+from singerlearn.features.frames import frame_features
 from singerlearn.features.transformer import COUNT, WINDOW, RecordingTransformer
-from singerlearn.spectrogram import frame_features
 
 
 class HandcraftedFeatures(RecordingTransformer, auto_wrap_output_keys=None):

@@ -13,8 +13,8 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from singerlearn.features import HandcraftedFeatures, MelChunker
+from singerlearn.features.frames import frame_features
 from singerlearn.features.handcrafted import one_blas_thread
-from singerlearn.spectrogram import frame_features
 
 
 def librosa_frames(y, sr=22050, n_fft=2048, hop_length=512, n_mfcc=13):
