@@ -116,10 +116,20 @@ class Chunks(Sequence):
         )
 
 
-def check_alike(chunks):
-    """Refuse recordings that were chunked differently, or hold NaN or infinity."""
-    first = chunks[0]
+def alike(chunks):
+    """Pass recordings on, but refuse those not chunked as the first one, or with NaN.
+
+    Parameters
+    ----------
+    chunks : iterable of Chunks
+
+    Yields
+    ------
+    Chunks
+    """
+    first = None
     for i, other in enumerate(chunks):
+        first = other if first is None else first
         if (other.shape[1:], other.front_end) != (first.shape[1:], first.front_end):
             raise ValueError(
                 f"recording {i} was chunked differently from recording 0: "
@@ -131,6 +141,31 @@ def check_alike(chunks):
                 f"recording {i} has chunks that hold NaN or infinite values; make them "
                 "anew from the recording, or leave it out"
             )
+        yield other
+
+
+def in_groups(chunks, n_chunks):
+    """Gather recordings into lists of about so many chunks.
+
+    Parameters
+    ----------
+    chunks : iterable of Chunks, or of arrays of shape (n_clips, n_features)
+    n_chunks : int
+        A list is full when it has as many, or more.
+
+    Yields
+    ------
+    list
+    """
+    group, n = [], 0
+    for own in chunks:
+        group.append(own)
+        n += len(own)
+        if n >= n_chunks:
+            yield group
+            group, n = [], 0
+    if group:
+        yield group
 
 
 def check_front_end(chunks, learned):
@@ -160,7 +195,7 @@ def mean_of_each(rows):
 
     Parameters
     ----------
-    rows : list of n_recordings arrays of shape (n_chunks, width)
+    rows : iterable of n_recordings arrays of shape (n_chunks, width)
 
     Returns
     -------
@@ -223,7 +258,8 @@ class ListOutputMixin:
 class ChunkClassifierMixin(ClassifierMixin):
     """Name recordings by the mean of their chunks' probabilities.
 
-    The estimator provides ``predict_proba_chunks`` and ``classes_``.
+    The estimator provides ``classes_``, and a method `_probabilities` that yields the
+    probabilities for the chunks of one recording after the other.
     """
 
     def predict(self, X):
@@ -255,7 +291,7 @@ class ChunkClassifierMixin(ClassifierMixin):
         ndarray of shape (n_recordings, n_classes)
             Rows sum to 1; columns as in ``classes_``.
         """
-        return mean_of_each(self.predict_proba_chunks(X))
+        return mean_of_each(self._probabilities(X))
 
     def predict_log_proba(self, X):
         """Return the logarithms of `predict_proba`.

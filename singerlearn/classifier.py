@@ -362,8 +362,7 @@ class SingerNetClassifier(TransformerMixin, ChunkClassifierMixin, NetOverChunks)
         list of ndarray of shape (n_chunks,)
             One entry per recording.
         """
-        best = [p.argmax(axis=1) for p in self.predict_proba_chunks(X)]
-        return [self.classes_[chunks] for chunks in best]
+        return [self.classes_[own.argmax(axis=1)] for own in self._probabilities(X)]
 
     def predict_proba_chunks(self, X):
         """Return the singers' probabilities for each chunk.
@@ -378,9 +377,7 @@ class SingerNetClassifier(TransformerMixin, ChunkClassifierMixin, NetOverChunks)
         list of ndarray of shape (n_chunks, n_classes)
             One entry per recording.
         """
-        outputs = self._apply_net(X)
-        known = len(self.classes_)  # who was made for training is not among them
-        return [softmax(logits[:, :known], axis=1) for logits in outputs]
+        return list(self._probabilities(X))
 
     def transform(self, X):
         """Return the last dense layer's output, its mean over a recording's chunks.
@@ -399,6 +396,12 @@ class SingerNetClassifier(TransformerMixin, ChunkClassifierMixin, NetOverChunks)
             What the network knows of a recording before it decides for a singer.
         """
         return mean_of_each(self._apply_net(X, "embeddings"))
+
+    def _probabilities(self, X):
+        """Yield the singers' probabilities for the chunks of each recording."""
+        for logits in self._apply_net(X):
+            known = len(self.classes_)  # who was made for training is not among them
+            yield softmax(logits[:, :known], axis=1)
 
     @property
     def _n_features_out(self):

@@ -364,7 +364,7 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
             as supervised contrastive and margin softmax do; else by Euclidean distance.
             The hidden layer has its own width.
         """
-        return mean_of_each(self.transform_chunks(X))
+        return mean_of_each(self._embeddings(X))
 
     def transform_chunks(self, X):
         """Return where the chunks of recordings lie.
@@ -379,11 +379,7 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
         list of ndarray of shape (n_chunks, n_components)
             One entry per recording; the hidden layer has its own width.
         """
-        hidden = self.layer == "hidden"
-        embeddings = self._apply_net(X, "embeddings" if hidden else "outputs")
-        if not self._on_sphere:
-            return embeddings
-        return [normalize(chunks) for chunks in embeddings]
+        return list(self._embeddings(X))
 
     def score(self, X, y, sample_weight=None):
         """Return how well distances tell whether two recordings are by the same singer.
@@ -430,6 +426,12 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
         first, second = np.triu_indices(len(codes), k=1)  # the pairs of `pdist`
         of_pairs = weights[first] * weights[second]
         return roc_auc_score(same, -pdist(embeddings), sample_weight=of_pairs)
+
+    def _embeddings(self, X):
+        """Yield where the chunks of each recording lie."""
+        hidden = self.layer == "hidden"
+        for chunks in self._apply_net(X, "embeddings" if hidden else "outputs"):
+            yield normalize(chunks) if self._on_sphere else chunks
 
     @property
     def _on_sphere(self):

@@ -6,8 +6,6 @@ import torch
 from singerlearn.batches import ChunkDataset, as_tensor, in_runs
 from singerlearn.chunks import by_recording
 
-AT_ONCE = 10_000  # chunks of all recordings that lie on the device together
-
 
 def read_chunks(module, recordings, reading, batch_size):
     """Run the network on every chunk.
@@ -28,16 +26,15 @@ def read_chunks(module, recordings, reading, batch_size):
     list of ndarray of shape (n_chunks, width)
         One entry per recording.
     """
-    device = next(module.parameters()).device
+    dataset = ChunkDataset(recordings, device=next(module.parameters()).device)
 
-    def read(some):
-        dataset = ChunkDataset(some, device=device)
+    def read():
         for batch in in_runs(np.arange(len(dataset)), batch_size):
             spectrogram, starts = dataset.overlapping(batch)
             frames = module.frames_of_chunks(spectrogram, starts, dataset.chunk_frames)
             yield module.read(frames, reading)
 
-    return _in_groups(recordings, read)
+    return _by_recording(read(), recordings)
 
 
 def read_densely(module, recordings, reading, batch_size):
@@ -62,26 +59,21 @@ def read_densely(module, recordings, reading, batch_size):
         One entry per recording.
     """
 
-    def read(some):
-        for chunks in some:
+    def read():
+        for chunks in recordings:
             for windows in _windows(module, chunks, batch_size):
                 yield module.read(windows, reading)
 
-    return _in_groups(recordings, read)
+    return _by_recording(read(), recordings)
 
 
-def _in_groups(recordings, read):
-    """Return what `read` yields of recordings, rows of some chunks, by recording.
+def _by_recording(pieces, recordings):
+    """Return rows, some chunks at a time, by recording.
 
-    Copied from the device a group at a time: every copy waits until all is done before.
+    Copied from the device all at once: every copy waits until all is done before.
     """
     lengths = np.array([len(chunks) for chunks in recordings])
-    group = np.cumsum(lengths) // AT_ONCE
-    rows = [
-        _joined(read([recordings[i] for i in some]), lengths[some].sum()).cpu().numpy()
-        for some in np.split(np.arange(len(group)), np.flatnonzero(np.diff(group)) + 1)
-    ]
-    return by_recording(np.concatenate(rows), lengths)
+    return by_recording(_joined(pieces, lengths.sum()).cpu().numpy(), lengths)
 
 
 def _joined(pieces, n_rows):

@@ -20,7 +20,7 @@ from skorch.callbacks import Callback
 from singerlearn.augmentation import choose_augmentations
 from singerlearn.batches import ChunkBatches, ChunkDataset, check_drawn
 from singerlearn.callbacks import EarlyStoppingTest, FiniteLoss, ProgressBar, diverged
-from singerlearn.chunks import check_alike, check_front_end
+from singerlearn.chunks import alike, check_front_end, in_groups
 from singerlearn.device import (
     Undrawn,
     check_device,
@@ -29,7 +29,7 @@ from singerlearn.device import (
     seeded_torch,
     undisturbed,
 )
-from singerlearn.features import as_chunks, as_recordings
+from singerlearn.features import as_recordings, iter_chunks
 from singerlearn.identities import add_identities, check_stretches, gather_crowd
 from singerlearn.inference import read_chunks, read_densely
 from singerlearn.inner_split import draw_validation
@@ -40,6 +40,8 @@ from singerlearn.partners import fewest_chunks
 from singerlearn.pretrained import TransferMixin, load_weights, read_card
 from singerlearn.skorch_net import NetReadOnceAnEpoch, OneCycle, run
 from singerlearn.synthesis import SyntheticSingers
+
+AT_ONCE = 10_000  # chunks of several recordings that are predicted together
 
 
 def all_or_nothing(fit):
@@ -189,7 +191,7 @@ class NetOverChunks(TransferMixin, ClassNamePrefixFeaturesOutMixin, BaseEstimato
         interruption : str or None
             What `fit` has to warn of once all is kept.
         """
-        check_alike(chunks)
+        chunks = list(alike(chunks))
         if self.pretrained is not None:
             self._take_front_end(read_card(self.pretrained))
             check_front_end(chunks[0], self._learned)
@@ -298,7 +300,7 @@ class NetOverChunks(TransferMixin, ClassNamePrefixFeaturesOutMixin, BaseEstimato
         ValueError
             If the network aggregates without attention.
         """
-        return self._apply_net(X, "attention")
+        return list(self._apply_net(X, "attention"))
 
     def __sklearn_tags__(self):
         """X is a list of recordings, not a table."""
@@ -403,9 +405,8 @@ class NetOverChunks(TransferMixin, ClassNamePrefixFeaturesOutMixin, BaseEstimato
         net.module_.to(memory_format=torch.channels_last)
         return net
 
-    @undisturbed()
     def _apply_net(self, X, reading="outputs"):
-        """Run the network over the chunks of recordings.
+        """Run the network over the chunks of recordings, some of them at a time.
 
         Parameters
         ----------
@@ -413,33 +414,35 @@ class NetOverChunks(TransferMixin, ClassNamePrefixFeaturesOutMixin, BaseEstimato
         reading : {"outputs", "embeddings", "attention"}
             As `SingerNet.read` has it.
 
-        Returns
-        -------
-        list of ndarray of shape (n_chunks, width)
-            One entry per recording.
+        Yields
+        ------
+        ndarray of shape (n_chunks, width)
+            Of each recording in turn.
         """
         check_is_fitted(self, "net_")
         self._validate_params()  # some may have been set since `fit`
-        chunks = as_chunks(X, self.chunker)
-        check_alike(chunks)
-        check_front_end(chunks[0], self._learned)
         module = self.net_.module_.eval()
         # Where the model was trained need not be where it is used.
         device = next(module.parameters()).device
         module.precision = check_precision(self.precision, device)
         module.compiled = self.compile
         read = read_chunks if self.inference == "chunks" else read_densely
-        with (
-            torch.inference_mode(),
-            self._kept_memory(device),
-            naming_what_does_not_fit(
-                lambda: (
-                    f"batch_size={self.batch_size} does not fit into the memory of "
-                    f"{str(device)!r}; set_params a smaller one, which needs no new fit"
-                )
-            ),
-        ):
-            return read(module, chunks, reading, self.batch_size)
+        for some in in_groups(alike(iter_chunks(X, self.chunker)), AT_ONCE):
+            check_front_end(some[0], self._learned)
+            with (
+                undisturbed(),
+                torch.inference_mode(),
+                self._kept_memory(device),
+                naming_what_does_not_fit(
+                    lambda: (
+                        f"batch_size={self.batch_size} does not fit into the memory of "
+                        f"{str(device)!r}; set_params a smaller one, which needs no "
+                        "new fit"
+                    )
+                ),
+            ):
+                rows = read(module, some, reading, self.batch_size)
+            yield from rows
 
     def _kept_memory(self, device):
         return kept_memory(self.keep_memory and torch.device(device).type == "cpu")

@@ -11,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import StrOptions
 
 from singerlearn.backends import PLDA
+from singerlearn.chunks import in_groups
 from singerlearn.embedder import SingerEmbedder
 from singerlearn.features import HandcraftedFeatures
 from singerlearn.features.transformer import RecordingTransformer
@@ -26,9 +27,9 @@ from singerlearn.pretrained import (
 )
 from singerlearn.store import SpectrogramStore
 
-# Recordings whose spectrograms, and hidden layers of thousands of numbers per chunk,
-# are in memory together.
-AT_ONCE = 16
+# Chunks whose spectrograms, and hidden layers of thousands of numbers each, are in
+# memory together.
+AT_ONCE = 2_000
 
 
 class _EveryClip(HandcraftedFeatures, auto_wrap_output_keys=None):
@@ -228,13 +229,10 @@ class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
     def _side_by_side(self, recordings, layer):
         """Yield the features of each recording's chunks, not whitened."""
         encoder, chunker, clipper = self._parts(layer)
-        clips = clipper.transform(recordings)
-        for first in range(0, len(recordings), AT_ONCE):
-            some = slice(first, first + AT_ONCE)
-            chunks = chunker.transform(recordings[some])
-            heard = encoder.transform_chunks(chunks)
-            for own, every, embedded in zip(chunks, clips[some], heard, strict=True):
-                yield np.hstack([every[own.starts // own.hop_frames], embedded])
+        clips = iter(clipper.transform(recordings))
+        for some in in_groups(chunker.iter_transform(recordings), AT_ONCE):
+            for own, embedded in zip(some, encoder.transform_chunks(some), strict=True):
+                yield np.hstack([next(clips)[own.starts // own.hop_frames], embedded])
 
     def _parts(self, layer):
         """Return the encoder, its chunker, and a transformer for the same clips."""

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from singerlearn.chunks import Chunks, by_recording, check_alike, mean_of_each
+from singerlearn.chunks import Chunks, alike, by_recording, in_groups, mean_of_each
 
 lengths = st.integers(1, 40)
 
@@ -119,12 +119,24 @@ def test_lengths_under_one_frame_are_refused(frames):
 
 def test_recordings_chunked_in_different_ways_are_an_error(rng):
     chunks = [Chunks(rng.rand(5, 20), 8, 4), Chunks(rng.rand(5, 30), 8, 4)]
-    check_alike(chunks)
+    assert list(alike(iter(chunks))) == chunks
     with pytest.raises(ValueError, match="recording 2 was chunked differently"):
-        check_alike([*chunks, Chunks(rng.rand(5, 20), 9, 4)])
+        list(alike([*chunks, Chunks(rng.rand(5, 20), 9, 4)]))
     chunks[1].spectrogram[0, 0] = np.nan
     with pytest.raises(ValueError, match="recording 1 has chunks that hold NaN"):
-        check_alike(chunks)
+        list(alike(chunks))
+
+
+@pytest.mark.parametrize(
+    ("n_chunks", "lengths"),
+    [(1, [[2], [1], [3], [1]]), (3, [[2, 1], [3], [1]]), (9, [[2, 1, 3, 1]])],
+)
+def test_recordings_are_gathered_by_their_chunks(n_chunks, lengths):
+    recordings = [np.zeros((n, 2)) for n in (2, 1, 3, 1)]
+    groups = list(in_groups(iter(recordings), n_chunks))
+    assert [[len(own) for own in group] for group in groups] == lengths
+    assert sum(groups, []) == recordings
+    assert list(in_groups([], n_chunks)) == []
 
 
 def test_rows_of_chunks_are_those_of_recordings(rng):
@@ -140,4 +152,4 @@ def test_rows_of_chunks_are_those_of_recordings(rng):
 def test_infinity_is_no_chunk():
     good, bad = (Chunks(np.full((2, 8), value), 8, 3) for value in (1.0, np.inf))
     with pytest.raises(ValueError, match="recording 1 has chunks that hold NaN or inf"):
-        check_alike([good, bad])
+        list(alike([good, bad]))

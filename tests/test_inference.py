@@ -7,7 +7,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from singerlearn import inference
 from singerlearn.batches import ChunkDataset
 from singerlearn.chunks import Chunks
 from singerlearn.inference import read_chunks, read_densely
@@ -131,27 +130,6 @@ def test_what_chunks_cover_lies_side_by_side():
     assert torch.equal(chunks, dataset.batch(indices)[0])
     # Twelve chunks of the first recording, five frames apart, but for the first two.
     assert spectrogram.shape[1] == 32 + 9 * 5 + 32 + 2 * 32 + 32
-
-
-@torch.inference_mode()
-def test_many_recordings_lie_on_the_device_in_turn(monkeypatch):
-    net = build()
-    recordings = [recording(n, seed=n) for n in (32, 75, 400, 32, 40)]
-    at_once = read_chunks(net, recordings, "outputs", 4)
-    uploaded = []
-
-    class Counted(ChunkDataset):
-        def __init__(self, recordings, **kwargs):
-            uploaded.append(len(recordings))
-            super().__init__(recordings, **kwargs)
-
-    monkeypatch.setattr(inference, "ChunkDataset", Counted)
-    monkeypatch.setattr(inference, "AT_ONCE", 10)
-    for found, expected in zip(
-        read_chunks(net, recordings, "outputs", 4), at_once, strict=True
-    ):
-        assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
-    assert uploaded == [2, 3]
 
 
 @torch.inference_mode()

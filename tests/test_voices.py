@@ -131,16 +131,6 @@ def test_its_space_is_that_of_plda(encoder, singers):
     assert voices.get_feature_names_out()[[0, 36]].tolist() == ["voice000", "voice036"]
 
 
-def test_recordings_are_heard_a_few_at_a_time(encoder, singers, monkeypatch):
-    voices = VoiceFeatures(encoder, device="cpu")
-    together = voices.transform(singers.recordings[:5])
-    monkeypatch.setattr("singerlearn.voices.AT_ONCE", 2)
-    for own, other in zip(
-        voices.transform(singers.recordings[:5]), together, strict=True
-    ):
-        assert_allclose(own, other, atol=1e-3)
-
-
 def test_raw_recordings_go_through_scikit_learn_s_validation(encoder, singers):
     names = LinearDiscriminantAnalysis(solver="eigen", shrinkage=0.5)
     model = make_pipeline(VoiceFeatures(encoder, device="cpu"), ClipClassifier(names))

@@ -6,9 +6,11 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils.validation import _check_sample_weight, has_fit_parameter
 
 from singerlearn.baseline.clips import OverClips, stack_clips
-from singerlearn.chunks import ChunkClassifierMixin, by_recording
+from singerlearn.chunks import ChunkClassifierMixin, by_recording, in_groups
 from singerlearn.features import HandcraftedFeatures
 from singerlearn.labels import encode_singers
+
+AT_ONCE = 10_000  # clips whose probabilities are in memory together
 
 
 class ClipClassifier(ChunkClassifierMixin, OverClips):
@@ -132,13 +134,18 @@ class ClipClassifier(ChunkClassifierMixin, OverClips):
             One entry per recording. If the inner classifier has no probabilities, 1 for
             the singer it names and 0 for the others.
         """
-        clips, n_clips = self._check(X)
-        if hasattr(self.estimator_, "predict_proba"):
-            probabilities = self.estimator_.predict_proba(clips)
-        else:
-            votes = self.estimator_.predict(clips)
-            probabilities = (votes[:, None] == self.classes_).astype(float)
-        return by_recording(probabilities, n_clips)
+        return list(self._probabilities(X))
+
+    def _probabilities(self, X):
+        """Yield the singers' probabilities for the clips of each recording."""
+        for some in in_groups(by_recording(*self._check(X)), AT_ONCE):
+            clips = np.concatenate(some)
+            if hasattr(self.estimator_, "predict_proba"):
+                probabilities = self.estimator_.predict_proba(clips)
+            else:
+                votes = self.estimator_.predict(clips)
+                probabilities = (votes[:, None] == self.classes_).astype(float)
+            yield from by_recording(probabilities, [len(own) for own in some])
 
 
 def make_svm_baseline(estimator=None, **features):

@@ -11,6 +11,7 @@ from singerlearn.features.chunkers import (
     MelChunker,
     as_chunks,
     as_recordings,
+    iter_chunks,
 )
 from singerlearn.features.handcrafted import HandcraftedFeatures
 
@@ -20,4 +21,5 @@ __all__ = [
     "MelChunker",
     "as_chunks",
     "as_recordings",
+    "iter_chunks",
 ]

@@ -48,6 +48,26 @@ class _Chunker(RecordingTransformer):
         n_bands = getattr(self, self._bands)
         return np.array([f"{self._kind}{band:02}" for band in range(n_bands)], object)
 
+    def iter_transform(self, X):
+        """Chunk recordings one after the other, for collections beyond memory.
+
+        Parameters
+        ----------
+        X : list of n_recordings paths, waveforms or (waveform, sampling_rate) pairs
+            The recordings.
+
+        Returns
+        -------
+        iterator of Chunks
+            In the order of X; each recording is loaded about when it is asked for.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            As `transform` does, but not before the recording's turn.
+        """
+        return self._iterate(X)
+
     @property
     def front_end(self):
         """How the spectrograms are made: their kind and its parameters, a dict."""
@@ -313,13 +333,32 @@ def as_chunks(X, chunker=None):
     chunks : list of n_recordings Chunks
         In the order of X.
     """
+    return list(iter_chunks(X, chunker))
+
+
+def iter_chunks(X, chunker=None):
+    """Iterate over recordings as chunks: raw ones are loaded when their turn comes.
+
+    Parameters
+    ----------
+    X, chunker
+        As for `as_chunks`. A chunker without ``iter_transform`` loads all at once.
+
+    Yields
+    ------
+    Chunks
+        In the order of X.
+    """
     recordings = as_recordings(X)
     if isinstance(recordings[0], Chunks):
-        return recordings
-    chunks = (MelChunker() if chunker is None else chunker).transform(recordings)
-    if not all(isinstance(entry, Chunks) for entry in chunks):
-        raise ValueError(
-            f"{type(chunker).__name__} does not return Chunks; take a chunker such as "
-            "MelChunker()"
-        )
-    return chunks
+        yield from recordings
+        return
+    chunker = MelChunker() if chunker is None else chunker
+    transform = getattr(chunker, "iter_transform", chunker.transform)
+    for entry in transform(recordings):
+        if not isinstance(entry, Chunks):
+            raise ValueError(
+                f"{type(chunker).__name__} does not return Chunks; take a chunker such "
+                "as MelChunker()"
+            )
+        yield entry

@@ -65,13 +65,16 @@ class RecordingTransformer(ListOutputMixin, TransformerMixin, BaseEstimator):
         FileNotFoundError, ValueError
             If a recording cannot be read or has nothing to hear; the message names it.
         """
+        return self._as_configured(list(self._iterate(X)), X)
+
+    def _iterate(self, X):
+        """Return an iterator over the transformed recordings, loaded one by one."""
         recordings = self._check(X)
         for module in self._modules:
             import_module(module)
-        transformed = map_in_threads(
+        return map_in_threads(
             self._transform_named, count(), recordings, n_jobs=self.n_jobs
         )
-        return self._as_configured(list(transformed), X)
 
     def __sklearn_tags__(self):
         """X is a list of recordings, and there is nothing to fit."""

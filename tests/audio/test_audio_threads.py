@@ -57,3 +57,12 @@ def test_a_recording_that_cannot_be_read_ends_a_transform(tone):
     with pytest.raises(ValueError, match="recording 1"):
         MelChunker(n_jobs=2).transform(X)
     assert threading.active_count() == before
+
+
+def test_threads_do_not_run_far_ahead():
+    begun = []
+    results = map_in_threads(begun.append, range(1000), n_jobs=2)
+    next(results)
+    assert len(begun) < 20
+    list(results)
+    assert sorted(begun) == list(range(1000))
