@@ -32,14 +32,17 @@ class PartnerBatches(ChunkBatches):
 
     def __init__(self, dataset, batch_size, *, same_recording=False, **options):
         super().__init__(dataset, batch_size, **options)
-        self.singer = dataset.targets.cpu().numpy()[dataset.recording]
-        songs = dataset.songs[dataset.recording]
-        if same_recording:
-            songs = np.arange(len(dataset))
+        singers = dataset.targets.cpu().numpy()
+        self.singer = singers[dataset.recording]
         # Songs are counted singer by singer; so ordered, a singer's chunks are one run.
-        both = np.stack([self.singer, songs])
-        self.song = np.unique(both, axis=1, return_inverse=True)[1].ravel()
-        self.order = np.argsort(self.song, kind="stable")
+        if same_recording:  # every chunk counts as a song
+            self.order = np.argsort(self.singer, kind="stable")
+            self.song = np.argsort(self.order)
+        else:
+            both = np.stack([singers, dataset.songs])
+            songs = np.unique(both, axis=1, return_inverse=True)[1].ravel()
+            self.song = songs[dataset.recording]
+            self.order = np.argsort(self.song, kind="stable")
 
     def draw_anchors(self):
         """Return the anchors of an epoch, and the generator to draw partners with."""

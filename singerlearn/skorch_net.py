@@ -88,8 +88,10 @@ def count_steps(net, X, n_epochs):
     those that will be trained on: what is done to chunks is drawn in between.
     """
     batches = net.get_iterator(X, training=True)
-    n_drawn = min(n_epochs, 50)
-    n_steps = sum(sum(1 for _ in batches.draw()) for _ in range(n_drawn))
+    n_drawn = n_steps = 0
+    while n_drawn < min(n_epochs, 50) and n_steps < 10_000:
+        n_steps += sum(1 for _ in batches.draw())
+        n_drawn += 1
     return round(n_steps * n_epochs / n_drawn)
 
 

@@ -55,7 +55,7 @@ class AttentionDisplay:
         chunks : Chunks
             One recording, chunked: ``MelChunker().transform([recording])[0]``.
         index : int, default=0
-            Which of its chunks; negative ones count from the end.
+            Which of its chunks, heard alone; negative ones count from the end.
 
         Returns
         -------
@@ -78,9 +78,12 @@ class AttentionDisplay:
                 f"index={index}, but the recording has {len(chunks)} chunks"
             )
         estimator = network_with(estimator, "attention_weights")
+        one = type(chunks)(
+            chunks[index], chunks.chunk_frames, chunks.hop_frames, chunks.front_end
+        )
         return cls(
             chunk=np.asarray(chunks[index]),
-            weights=estimator.attention_weights([chunks])[0][index],
+            weights=estimator.attention_weights([one])[0][0],
             start_frame=chunks.starts[index],
             front_end=chunks.front_end,
         )

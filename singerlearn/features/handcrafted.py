@@ -185,8 +185,9 @@ class HandcraftedFeatures(RecordingTransformer, auto_wrap_output_keys=None):
 
     def _is_heard(self, y, n_frames):
         """Return which frames are less than 60 dB below the loudest."""
-        loudness = np.abs(y - y.mean())
-        peaks = np.maximum.reduceat(loudness, np.arange(0, len(y), self.hop_length))
+        at, mean = np.arange(0, len(y), self.hop_length), y.mean()
+        highest, lowest = np.maximum.reduceat(y, at), np.minimum.reduceat(y, at)
+        peaks = np.maximum(highest - mean, mean - lowest)
         heard = np.zeros(n_frames, dtype=bool)
         heard[: len(peaks)] = (peaks > 1e-3 * peaks.max())[:n_frames]
         return heard
@@ -219,4 +220,5 @@ def _normalized(y):
     norm = np.linalg.norm(y)
     if norm == 0:
         raise ValueError(f"too short: {len(y)} samples without a difference")
-    return y * float(0.1 * len(y) ** 0.5 / norm)
+    y *= float(0.1 * len(y) ** 0.5 / norm)
+    return y
