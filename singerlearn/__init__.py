@@ -5,6 +5,7 @@ librosa and matplotlib are imported by the first name that needs them.
 """
 
 from importlib import import_module
+from threading import RLock
 
 __version__ = "0.1.0.dev0"
 
@@ -37,13 +38,18 @@ _ROOMS = {
 
 __all__ = sorted(_WHERE)
 
+# scikit-learn's modules import each other in circles, in which two threads would meet
+# them half-initialised.
+_importing = RLock()
+
 
 def __getattr__(name):
     """Import a public name, or a module of the package, when it is first asked for."""
-    if name in _WHERE:
-        return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
-    if name in _ROOMS:
-        return import_module(f"{__name__}.{name}")
+    with _importing:
+        if name in _WHERE:
+            return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+        if name in _ROOMS:
+            return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

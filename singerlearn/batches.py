@@ -183,7 +183,8 @@ class ChunkDataset(Dataset):
         first = len(self.starts) - self.crowd.n_singers * self.crowd.n_songs
         song = self.recording[indices] - first
         singers, songs = np.divmod(song[song >= 0], self.crowd.n_songs)
-        takes = songs + self.crowd.n_songs * rng.randint(2**24, size=len(songs))
+        drawn = rng.randint(2**24, size=len(songs)).astype(np.int64)  # also on Windows
+        takes = songs + self.crowd.n_songs * drawn
         asked = list(zip(singers.tolist(), takes.tolist(), strict=True))
         # Where the caller's backend cannot hand out one song after the other.
         able = get_active_backend()[0].supports_return_generator

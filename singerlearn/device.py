@@ -63,7 +63,7 @@ def count_processes(n_jobs, device):
     """
     if n_jobs != "auto":
         return n_jobs
-    on_gpu = torch.device(device).type == "cuda"
+    on_gpu = torch.device(device).type != "cpu"
     return min(cpu_count(), MOST_PROCESSES) if on_gpu else None
 
 

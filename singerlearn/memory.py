@@ -85,10 +85,16 @@ def naming_what_does_not_fit(describe):
 def is_full(error):
     """Tell whether an error of torch says that memory is full.
 
-    It has a kind of its own for that, but raises others on Apple's GPUs, and where
-    cuBLAS finds no room, or cuDNN none for any way to compute a convolution.
+    It has a kind of its own for that on GPUs, but raises others on a CPU, on Apple's
+    GPUs, and where cuBLAS finds no room, or cuDNN none for any way to compute a
+    convolution.
     """
-    says = ("out of memory", "ALLOC_FAILED", "unable to find an engine")
+    says = (
+        "DefaultCPUAllocator",
+        "out of memory",
+        "ALLOC_FAILED",
+        "unable to find an engine",
+    )
     return isinstance(error, torch.OutOfMemoryError) or any(
         text in str(error) for text in says
     )

@@ -247,13 +247,13 @@ def save(module, card, folder):
     from safetensors.torch import save as as_bytes
 
     folder = Path(folder).expanduser()
-    text = json.dumps(card, indent=1, ensure_ascii=False, default=_plain)
+    text = json.dumps(card, indent=1, ensure_ascii=False, default=_plain).encode()
     weights = {name: value.contiguous() for name, value in module.state_dict().items()}
     folder.mkdir(parents=True, exist_ok=True)
     # Both are complete before either takes its place, so that new and old do not mix.
     unfinished = {name: folder / f"{name}.unfinished" for name in (WEIGHTS, CARD)}
     _write(unfinished[WEIGHTS], as_bytes(weights))
-    _write(unfinished[CARD], f"{text}\n".encode())
+    _write(unfinished[CARD], text + b"\n")
     for name, path in unfinished.items():
         path.replace(folder / name)
 

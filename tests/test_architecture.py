@@ -184,3 +184,27 @@ def test_every_public_name_can_be_imported():
     subprocess.run([sys.executable, "-c", code], check=True)
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         getattr(singerlearn, "nonsense")  # noqa: B009
+
+
+BOTH_AT_ONCE = """
+import threading
+import singerlearn
+start, found = threading.Barrier(2), []
+def ask(name):
+    start.wait()
+    found.append(getattr(singerlearn, name).__name__)
+names = ("VoiceFeatures", "ClipClassifier")
+threads = [threading.Thread(target=ask, args=(name,)) for name in names]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(sorted(found))
+"""
+
+
+def test_two_threads_may_ask_for_their_first_names_at_once():
+    done = subprocess.run(
+        [sys.executable, "-c", BOTH_AT_ONCE], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "['ClipClassifier', 'VoiceFeatures']\n", done.stderr

@@ -18,6 +18,7 @@ from singerlearn.display import (
     FrequencyTemplateDisplay,
     TrainingCurveDisplay,
 )
+from singerlearn.display.axes import given_or_new, given_or_new_grid
 from singerlearn.nn import SingerNet
 
 plt = pytest.importorskip("matplotlib.pyplot")
@@ -378,3 +379,14 @@ def test_without_a_template_that_is_said(aggregation):
     message = f"'attention' or 'attentive-statistics' has .* has '{aggregation}'"
     with pytest.raises(ValueError, match=message):
         FrequencyTemplateDisplay.from_estimator(Fitted(aggregation=aggregation))
+
+
+def test_pictures_without_matplotlib_name_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.delitem(sys.modules, "matplotlib.pyplot", raising=False)
+    for draw in (
+        lambda: given_or_new(None, (4, 3)),
+        lambda: given_or_new_grid(None, (1, 2), (4, 3), "title"),
+    ):
+        with pytest.raises(ImportError, match=r"pip install 'singerlearn\[plots\]'"):
+            draw()

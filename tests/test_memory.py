@@ -106,6 +106,7 @@ def test_what_did_not_fit_is_let_go_before_the_error_is():
 @pytest.mark.parametrize(
     "says",
     [
+        "[enforce fail] DefaultCPUAllocator: can't allocate memory: 8 bytes",
         "MPS backend out of memory (MPS allocated: 8 GB)",
         "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
         "GET was unable to find an engine to execute this computation",

@@ -1,4 +1,5 @@
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -280,3 +281,16 @@ def test_resamples_of_which_scikit_learn_returns_nan_are_drawn_again(rng):
 def test_malformed_scores_are_refused(a, b, wrong, message):
     with pytest.raises(ValueError, match=message):
         compare_models(a, b, **dict(n_train=9, n_test=1) | wrong)
+
+
+def test_bootstraps_in_several_threads_leave_warnings_as_they_were(rng):
+    values, singers = rng.rand(40), np.repeat(np.arange(10), 4)
+
+    def bootstrap(_):
+        bootstrap_interval(np.mean, values, groups=singers, n_resamples=200)
+
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(3) as pool:
+        for _ in range(5):
+            list(pool.map(bootstrap, range(3)))
+            assert warnings.filters == before

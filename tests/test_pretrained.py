@@ -324,3 +324,9 @@ def test_a_loss_to_train_on_with_changes_no_embedding(chunked):
         for loss in ({}, {"loss": "contrastive"})
     )
     assert_array_equal(to_train, as_it_is)
+
+
+def test_a_card_that_cannot_be_written_leaves_no_folder(kept, tmp_path):
+    with pytest.raises(UnicodeEncodeError):
+        kept[0].save_pretrained(tmp_path / "voices", trained_on=["\udcff"])
+    assert not (tmp_path / "voices").exists()

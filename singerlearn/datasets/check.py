@@ -1,5 +1,6 @@
 """Check every recording of a data set before a network hears it."""
 
+import sys
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -153,7 +154,14 @@ def check_dataset(
             return without_path(error, recording)
 
     results = map_in_threads(read, recordings, n_jobs=n_jobs)
-    bar = tqdm(results, total=len(recordings), desc="check", unit="recording", delay=3)
+    bar = tqdm(
+        results,
+        total=len(recordings),
+        desc="check",
+        unit="recording",
+        delay=3,
+        disable=sys.stderr is None,  # without a console
+    )
     surveys = list(bar)  # and, where there is none, the reason in words
 
     faults, first_with = [], {}

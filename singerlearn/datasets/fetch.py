@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -196,6 +197,7 @@ class _Resuming:
                     total=self.size,
                     unit="B",
                     unit_scale=True,
+                    disable=sys.stderr is None,  # without a console
                 ) as bar,
             ):
                 # If the connection breaks, an incomplete block is lost.
@@ -218,6 +220,9 @@ def _unpack(path, folder):
                     f"{str(path)!r} would write {member.filename!r} outside of "
                     f"{str(folder)!r}; nothing was unpacked"
                 )
-        for member in tqdm(members, desc=f"unpack {path.name}", delay=3):
+        bar = tqdm(
+            members, desc=f"unpack {path.name}", delay=3, disable=sys.stderr is None
+        )
+        for member in bar:
             archive.extract(member, unfinished)
     unfinished.rename(folder)

@@ -58,12 +58,20 @@ def look(i):
     return COLORS[color], MARKERS[(color + turn) % len(MARKERS)]
 
 
+def _pyplot():
+    try:
+        import matplotlib.pyplot
+    except ImportError as error:
+        raise ImportError(
+            "pictures need matplotlib: pip install 'singerlearn[plots]'"
+        ) from error
+    return matplotlib.pyplot
+
+
 def given_or_new(ax, figsize):
     """Return `ax`, or the axes of a new figure."""
     if ax is None:
-        import matplotlib.pyplot as plt
-
-        _, ax = plt.subplots(figsize=figsize, layout="constrained")
+        _, ax = _pyplot().subplots(figsize=figsize, layout="constrained")
     return ax
 
 
@@ -76,9 +84,7 @@ def given_or_new_grid(axes, shape, figsize, title):
         If there are more or fewer axes than panels.
     """
     if axes is None:
-        import matplotlib.pyplot as plt
-
-        figure, axes = plt.subplots(
+        figure, axes = _pyplot().subplots(
             *shape, figsize=figsize, squeeze=False, layout="constrained"
         )
         figure.suptitle(title)

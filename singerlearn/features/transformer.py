@@ -71,7 +71,14 @@ class RecordingTransformer(ListOutputMixin, TransformerMixin, BaseEstimator):
         """Return an iterator over the transformed recordings, loaded one by one."""
         recordings = self._check(X)
         for module in self._modules:
-            import_module(module)
+            try:
+                import_module(module)
+            except RuntimeError as error:  # of numba, and of pooch
+                raise RuntimeError(
+                    "librosa needs a folder for its caches, and finds none that it may "
+                    "write: set the environment variables HOME and NUMBA_CACHE_DIR to "
+                    f"such folders ({error})"
+                ) from error
         return map_in_threads(
             self._transform_named, count(), recordings, n_jobs=self.n_jobs
         )

@@ -1,5 +1,6 @@
 """How certain a figure is, and whether one model is better than another."""
 
+import threading
 import warnings
 from typing import NamedTuple
 
@@ -7,6 +8,10 @@ import numpy as np
 
 from singerlearn.labels import as_entries, encode_labels
 from singerlearn.metrics.validation import check_count
+
+# What is done about warnings concerns the whole process: two threads at once would put
+# back each other's silence.
+_quiet = threading.RLock()
 
 
 class Interval(NamedTuple):
@@ -143,7 +148,7 @@ def bootstrap_interval(
             times = times * np.where(codes[:, 0] == codes[:, 1], 1, drawn[codes[:, 1]])
         samples = np.repeat(np.arange(len(codes)), times)
         try:
-            with warnings.catch_warnings(action="ignore"):
+            with _quiet, warnings.catch_warnings(action="ignore"):
                 value = metric(*(_take(a, samples) for a in arrays))
         except ValueError:
             continue

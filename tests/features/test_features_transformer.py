@@ -222,3 +222,12 @@ def test_tables_side_by_side_have_the_same_recording_in_a_row(voices):
     assert table.index.tolist() == X.index.tolist()
     clips, average = np.hsplit(table.to_numpy(), 2)
     assert_allclose(clips, average)
+
+
+def test_where_nothing_may_be_written_librosa_s_wish_is_told(voices, monkeypatch):
+    def no_cache(module):
+        raise RuntimeError("cannot cache function '__o_fold': no locator available")
+
+    monkeypatch.setattr("singerlearn.features.transformer.import_module", no_cache)
+    with pytest.raises(RuntimeError, match="HOME and NUMBA_CACHE_DIR .*no locator"):
+        HandcraftedFeatures().transform(voices)
