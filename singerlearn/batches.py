@@ -117,14 +117,16 @@ class ChunkDataset(Dataset):
             In the same memory, for epochs of the same length.
         """
         k = 1 + len(factors)
-        factors = torch.tensor([1, *factors], device=self.targets.device)
+        factors = torch.tensor(
+            [1, *factors], dtype=torch.float32, device=self.targets.device
+        )
         return self._with(
             spectrograms=k * self.spectrograms,
             targets=torch.cat([self.targets + i * n_singers for i in range(k)]),
             weights=np.tile(self.weights / k, k),
             songs=np.tile(self.songs, k),
             starts=k * self.starts,
-            stretches=factors.float().repeat_interleave(len(self.targets)),
+            stretches=factors.repeat_interleave(len(self.targets)),
         )
 
     def joined(self, crowd, first_target, share, most=None):
