@@ -61,8 +61,8 @@ def read_densely(module, recordings, reading, batch_size):
 
     def read():
         for chunks in recordings:
-            for windows in _windows(module, chunks, batch_size):
-                yield module.read(windows, reading)
+            for stretch, windows in _stretches(module, chunks, batch_size):
+                yield _read_windows(module, stretch, windows, reading)
 
     return _by_recording(read(), recordings)
 
@@ -91,12 +91,15 @@ def _joined(pieces, n_rows):
     return rows
 
 
-def _windows(module, chunks, batch_size):
-    """Yield the chunks of one recording as the convolutions leave them.
+def _stretches(module, chunks, batch_size):
+    """Yield stretches of one recording, and where its chunks lie after the pools.
 
     Yields
     ------
-    Tensor of shape (n_some_chunks, channels * bands, frames)
+    Tensor of shape (n_bands, n_frames)
+        With the neighbours that matter to its first and last chunk.
+    list of slice
+        Each chunk's share of the frames that the convolutions leave.
     """
     step = module.n_pooled
     n_frames = chunks.spectrogram.shape[1]
@@ -104,10 +107,18 @@ def _windows(module, chunks, batch_size):
     starts = np.minimum(np.rint(chunks.starts / step), n_frames // step - width)
     starts = starts.astype(int)
     margin = -(-module.reach // step)
-    # The frames of one stretch, its margins left out, are those of a batch of chunks.
-    stretch = starts // max(1, (batch_size - 1) * width)
+    # A stretch, without its margins, has the frames of a batch of chunks.
+    length = max(1, (batch_size - 1) * width)
     spectrogram = as_tensor(chunks.spectrogram, next(module.parameters()).device)
-    for part in np.split(starts, np.flatnonzero(np.diff(stretch)) + 1):
-        first, last = max(0, part[0] - margin), part[-1] + width + margin
-        (frames,) = module.frames(spectrogram[None, :, first * step : last * step])
-        yield torch.stack([frames[:, i : i + width] for i in (part - first).tolist()])
+    for part in np.split(starts, np.flatnonzero(np.diff(starts // length)) + 1):
+        # Equally long, so that each fits into the memory that the one before left.
+        first = max(0, part[0] - margin)
+        last = first + length + width + 2 * margin
+        windows = [slice(i, i + width) for i in (part - first).tolist()]
+        yield spectrogram[:, first * step : last * step], windows
+
+
+def _read_windows(module, stretch, windows, reading):
+    """Read chunks off what the convolutions make of a stretch."""
+    (frames,) = module.frames(stretch[None])
+    return module.read(torch.stack([frames[:, window] for window in windows]), reading)

@@ -63,6 +63,19 @@ def test_stretches_give_what_the_whole_recording_gives(
 
 
 @torch.inference_mode()
+def test_no_stretch_is_longer_than_the_first(monkeypatch):
+    net, lengths = build(), []
+    frames = net.frames
+    monkeypatch.setattr(
+        net, "frames", lambda chunks: lengths.append(chunks.shape[2]) or frames(chunks)
+    )
+    list(read_densely(net, [recording(700)], "outputs", 4))
+    assert len(lengths) > 4
+    assert set(lengths[:-1]) == {lengths[0]}
+    assert lengths[-1] <= lengths[0]
+
+
+@torch.inference_mode()
 @pytest.mark.parametrize("reading", ["outputs", "embeddings", "attention"])
 def test_a_recording_of_one_chunk_is_the_same_both_ways(reading):
     net = build()

@@ -49,7 +49,7 @@ def test_a_light_network_learns_its_singers(voices, small, estimator):
     assert model.score(X, y) > 0.9
     assert model.set_params(inference="dense").score(X, y) > 0.9
     layers = [type(layer).__name__ for layer in model.net_.module_.modules()]
-    assert layers.count("MaxPool2d") == layers.count("HeadNorm") == 1
+    assert layers.count("PairwiseMaxPool2d") == layers.count("HeadNorm") == 1
     assert layers.count("Linear") == 1
 
 

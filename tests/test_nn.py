@@ -1,11 +1,16 @@
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+from torch.nn.functional import max_pool2d
+from torch.testing import assert_close
 
 from singerlearn.nn import AGGREGATIONS, BLOCKS, SingerNet
+from singerlearn.nn.blocks import PairwiseMaxPool2d, max_of_pairs
 from singerlearn.nn.overlap import span
 
 SHALLOW, SHALLOW_WIDE = (64, 128), (128, 128)
@@ -196,10 +201,25 @@ def test_a_pool_follows_the_layer_and_each_run_of_equal_filters(
         assert len(pools) == (n_pools if downsampling == "max-pool" else 0)
 
 
+@pytest.mark.parametrize("shape", [(2, 3, 6, 8), (1, 2, 7, 9), (1, 1, 2, 2)])
+def test_without_a_gradient_pools_are_torchs(rng, shape):
+    image = torch.from_numpy(rng.standard_normal(shape))
+    image[0, 0, 0, 0] = torch.nan
+    image = image.contiguous(memory_format=torch.channels_last)
+    pool = PairwiseMaxPool2d()
+    learning = pool(image)
+    with torch.no_grad():
+        predicting = pool(image)
+    same = partial(assert_close, rtol=0, atol=0, equal_nan=True)
+    same(predicting, learning)
+    assert predicting.is_contiguous(memory_format=torch.channels_last)
+    same(max_of_pairs(image, stride=1), max_pool2d(image, 2, stride=(2, 1)))
+
+
 def test_one_stage_may_stride_and_another_pool():
     net = small_net(filters=(4, 8, 8), downsampling=("stride", "max-pool"))
     assert [type(layer).__name__ for layer in net.convolutions] == [
-        "Sequential", "ResNeXtBlock", "ResNeXtBlock", "MaxPool2d"
+        "Sequential", "ResNeXtBlock", "ResNeXtBlock", "PairwiseMaxPool2d"
     ]  # fmt: skip
     net = small_net(filters=(4, 8, 8), downsampling=["max-pool", "stride"])
     first, pool, inner, last = net.convolutions

@@ -2,9 +2,15 @@
 
 import torch
 from torch import nn
-from torch.nn.functional import max_pool2d, pad
+from torch.nn.functional import pad
 
-from singerlearn.nn.blocks import OneChannelConv2d, ResNeXtBlock, VanillaBlock
+from singerlearn.nn.blocks import (
+    OneChannelConv2d,
+    PairwiseMaxPool2d,
+    ResNeXtBlock,
+    VanillaBlock,
+    max_of_pairs,
+)
 
 # Ends so short take longer than their share, and cutting and joining takes time: where
 # more of the work than this would be left, nothing was gained.
@@ -21,6 +27,7 @@ _LOCAL = {
     nn.Sequential,
     nn.ZeroPad2d,
     OneChannelConv2d,
+    PairwiseMaxPool2d,
     ResNeXtBlock,
     VanillaBlock,
 }
@@ -131,7 +138,7 @@ def share(layers, image, starts, chunk_frames):
         if not isinstance(layer, nn.MaxPool2d):
             images = layer(images)
             continue
-        pooled = max_pool2d(images, 2, stride=(2, 1))
+        pooled = max_of_pairs(images, stride=1)
         begun = {way: pooled[i : i + 1] for i, way in enumerate(ways)}
         ways = _ways(starts, 2 * step)
         images = torch.cat([begun[way % step][..., way // step :: 2] for way in ways])

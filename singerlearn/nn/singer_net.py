@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn.functional import batch_norm
 
 from singerlearn.nn.aggregation import AGGREGATIONS
-from singerlearn.nn.blocks import BLOCKS, convolution
+from singerlearn.nn.blocks import BLOCKS, PairwiseMaxPool2d, convolution
 from singerlearn.nn.body import check_body, stages_of, strides_of
 from singerlearn.nn.envelope import SpectralEnvelope
 from singerlearn.nn.overlap import share, span, worth_sharing
@@ -394,7 +394,7 @@ def _compiled(function):
 
 def _pool(stride):
     """Layers that halve bands and frames where no stride has."""
-    return [nn.MaxPool2d(2)] if stride == 1 else []
+    return [PairwiseMaxPool2d()] if stride == 1 else []
 
 
 def _draw_weights(layer):
