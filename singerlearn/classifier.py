@@ -154,7 +154,8 @@ class SingerNetClassifier(TransformerMixin, ChunkClassifierMixin, NetOverChunks)
     net_ : skorch.NeuralNet
         The trained net; ``net_.module_`` is the :class:`~singerlearn.nn.SingerNet`.
     history_ : skorch.history.History
-        One row per epoch: ``train_loss``, ``valid_loss`` if there is one, ``dur``.
+        One row per epoch: ``train_loss``, ``valid_loss`` if there is one, ``dur``; the
+        ``batches`` of the last epoch only.
     validation_indices_ : ndarray of shape (n_validation_recordings,)
         Recordings of `fit` that were set aside for early stopping.
     n_features_in_ : int

@@ -105,7 +105,8 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
     net_ : skorch.NeuralNet
         The trained net; ``net_.module_`` is the :class:`~singerlearn.nn.SingerNet`.
     history_ : skorch.history.History
-        One row per epoch: ``train_loss``, ``valid_loss`` if there is one, ``dur``.
+        One row per epoch: ``train_loss``, ``valid_loss`` if there is one, ``dur``; the
+        ``batches`` of the last epoch only.
     validation_indices_ : ndarray of shape (n_validation_recordings,)
         Recordings of `fit` that were not trained on, but validated on.
     n_features_in_ : int
@@ -413,9 +414,6 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
         if self._on_sphere:
             embeddings = normalize(embeddings)
         _, codes = encode_singers(y, len(embeddings), at_least=1)
-        weights = _check_sample_weight(
-            sample_weight, embeddings, ensure_non_negative=True
-        )
         same = pdist(codes[:, None]) == 0
         if same.all() or not same.any():
             raise ValueError(
@@ -423,9 +421,13 @@ class SingerEmbedder(PretrainedMixin, TransformerMixin, NetOverChunks):
                 f"singers, and these {len(codes)} recordings lack one or the other; "
                 "give several recordings of several singers"
             )
-        first, second = np.triu_indices(len(codes), k=1)  # the pairs of `pdist`
-        of_pairs = weights[first] * weights[second]
-        return roc_auc_score(same, -pdist(embeddings), sample_weight=of_pairs)
+        if sample_weight is not None:
+            weights = _check_sample_weight(
+                sample_weight, embeddings, ensure_non_negative=True
+            )
+            first, second = np.triu_indices(len(codes), k=1)  # the pairs of `pdist`
+            sample_weight = weights[first] * weights[second]
+        return roc_auc_score(same, -pdist(embeddings), sample_weight=sample_weight)
 
     def _embeddings(self, X):
         """Yield where the chunks of each recording lie."""

@@ -19,12 +19,17 @@ class NetReadOnceAnEpoch(NeuralNet):
     Every number that is read from a GPU waits until it has done all before. So the
     losses of single steps are in the history when the epoch is over; until then
     callbacks get them as ``on_batch_end`` does, as tensors.
+
+    The history keeps the steps of the last epoch. Those of a thousand epochs over
+    hours of singing would take more memory than some collections.
     """
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """Train or validate for an epoch, as skorch has it but for the waiting."""
         if iterator is None:
             return
+        if training and len(self.history) > 1:
+            self.history[-2]["batches"].clear()
         steps, losses = [], []
         for batch in iterator:
             self.notify("on_batch_begin", batch=batch, training=training)

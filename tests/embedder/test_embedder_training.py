@@ -254,4 +254,4 @@ def test_the_papers_regime_trains(voices, small):
     embedder.fit(X, y, validation_singers=["a", "f"])
     assert embedder.transform(X).shape == (24, 4)
     # 16 recordings of 3 chunks, each with a partner, 32 pairs in a step.
-    assert embedder.history_[0, "batches", :, "train_batch_size"] == [64, 32]
+    assert embedder.history_[-1, "batches", :, "train_batch_size"] == [64, 32]
