@@ -29,11 +29,11 @@ from singerlearn.chunks import mean_of_each
 def compare_names(model, X, y):
     """Return accuracies of a classifier both ways, and how its probabilities differ."""
     ways, cells = [], {}
-    for way in ("chunks", "dense"):
+    for way, name in (("chunks", "by chunks"), ("dense", "dense")):
         model.set_params(inference=way)
         ways.append(model.predict_proba_chunks(X))
         right = accuracies_of(ways[-1], model.classes_, y)
-        cells |= {f"{what}, {way}": f"{share:.3f}" for what, share in right.items()}
+        cells |= {f"{name}: {what}": f"{share:.3f}" for what, share in right.items()}
     of_chunks = np.abs(np.subtract(*map(np.concatenate, ways)))
     by_chunks, dense = map(mean_of_each, ways)
     of_recordings = np.abs(by_chunks - dense)

@@ -81,15 +81,15 @@ READINGS = {
     "PLDA": "PLDA fitted on the other 15",
 }
 LIMITS = (
-    "No recorded voice was heard in training: singers, songs, rooms and microphones "
-    "are a model's. One voice at a time, without instruments; 6 s chunks. It compares "
-    "voices and proves nobody's identity: measure it on recordings of your own kind. "
-    "Speech over a telephone's band it tells apart less well than hand-crafted clips "
-    "do. "
-    "How it is trained was chosen on further synthetic singers and, draw by draw, on "
+    "It was trained on no recorded voice: its singers, songs, rooms and microphones "
+    "come from a model. It expects one voice at a time, without instruments, in chunks "
+    "of 6 s. It compares voices and proves nobody's identity: measure it on recordings "
+    "of your own kind. On speech over a telephone's band it is worse than hand-crafted "
+    "clips. "
+    "Its training was chosen on further synthetic singers and, draw by draw, on those "
     "singers of RAVDESS song that the draw does not test; draws share singers, and "
-    "known ones were listened to in other songs, so that none of the 23 is new to it. "
-    "What the voice features are made of was chosen on recordings of all 23, too."
+    "known ones were heard in other songs, so none of the 23 is new to it. "
+    "The contents of the voice features were also chosen on recordings of all 23."
 )
 
 

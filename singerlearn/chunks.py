@@ -138,8 +138,8 @@ def alike(chunks):
             )
         if not np.isfinite(other.spectrogram).all():
             raise ValueError(
-                f"recording {i} has chunks that hold NaN or infinite values; make them "
-                "anew from the recording, or leave it out"
+                f"recording {i} has chunks that hold NaN or infinite values; chunk "
+                "the recording again, or leave it out"
             )
         yield other
 

@@ -318,8 +318,8 @@ def load_space(pretrained):
         raise ValueError(f"{path} cannot be read: {error!r}") from error
     if not belongs:
         raise ValueError(
-            f"{path} was learned with other weights than those beside it; let "
-            "singerlearn.voices.learn_space make it anew"
+            f"{path} was learned with other weights than those beside it; learn it "
+            "again with singerlearn.voices.learn_space"
         )
     return scalings.astype(float), offset.astype(float)
 

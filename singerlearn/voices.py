@@ -189,8 +189,8 @@ class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
         own = fingerprint(self.pretrained)
         if own != getattr(self, "fingerprint_", own):
             raise ValueError(
-                f"the encoder {str(self.pretrained)!r} is another than when this was "
-                "fitted: put that one back, or fit anew whatever learns from it"
+                f"the encoder {str(self.pretrained)!r} is not the one this was fitted "
+                "with: put that one back, or fit again whatever learns from it"
             )
         if not self.whiten:
             features = list(self._side_by_side(recordings, "output"))
@@ -201,8 +201,8 @@ class VoiceFeatures(RecordingTransformer, auto_wrap_output_keys=None):
             if chunks.shape[1] != len(scalings):
                 raise ValueError(
                     f"the space beside {str(self.pretrained)!r} is of {len(scalings)} "
-                    f"features, but these are {chunks.shape[1]}; let "
-                    "singerlearn.voices.learn_space make it anew"
+                    f"features, but these are {chunks.shape[1]}; learn "
+                    "it again with singerlearn.voices.learn_space"
                 )
             features.append(chunks @ scalings + offset)
         return self._as_configured(features, X)

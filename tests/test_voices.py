@@ -239,7 +239,7 @@ def test_what_was_fitted_hears_with_no_other_encoder(encoder, singers, tmp_path)
     for weight in embedder.net_.module_.parameters():
         weight.data *= 2
     embedder.save_pretrained(folder)
-    with pytest.raises(ValueError, match="another than when this was fitted"):
+    with pytest.raises(ValueError, match="not the one this was fitted with"):
         voices.transform(X)
     assert not np.allclose(voices.fit(X).transform(X)[0], before[0])
     with pytest.raises(FileNotFoundError, match="nowhere"):

@@ -241,7 +241,7 @@ class FrequencyTemplateDisplay:
         )
         _label_bands(ax, n_bands, self.front_end, bands_each=self.bands_each)
         ax.set(
-            title="What attention listens for: a frequency template a channel",
+            title="What attention listens for: one frequency template per channel",
             xlabel="channel, by mean weight",
         )
         ax.figure.colorbar(self.image_, ax=ax, label="weight in the frame's score")

@@ -204,7 +204,7 @@ class NewSongFolds(_ApartFolds):
                 raise ValueError(
                     f"split {i} of {len(splits)} tests {len(unheard)} singers of whom "
                     f"no recording is left to train on, such as {unheard.item(0)!r}; "
-                    "ask for more folds or shuffle anew, leave out who sang few songs, "
+                    "ask for more folds, shuffle again, leave out who sang few songs, "
                     "or test new singers too, with NewSingerSongFolds"
                 )
 
@@ -327,7 +327,7 @@ class NewSingerSongFolds(_ApartFolds):
                     raise ValueError(
                         f"split {len(tests) - 1} of {self.get_n_splits()} has nothing "
                         f"to test: none of its {n_singers} singers sang any of its "
-                        f"{n_songs} songs; ask for fewer folds, or shuffle anew"
+                        f"{n_songs} songs; ask for fewer folds, or shuffle again"
                     )
         return tests, np.vstack([singers[None], songs])
 
