@@ -24,10 +24,11 @@ from singerlearn.chunks import Chunks
 from singerlearn.datasets import make_singers
 from singerlearn.device import check_precision
 from singerlearn.nn import SingerNet
-from singerlearn.nn.blocks import OneChannelConv2d
+from singerlearn.nn.blocks import OneChannelConv2d, PairwiseMaxPool2d
 
 FOUR_MINUTES = 10336  # frames
 N_STEPS = 15  # of a fit whose memory is measured
+PLAIN = {OneChannelConv2d: torch.nn.Conv2d, PairwiseMaxPool2d: torch.nn.MaxPool2d}
 
 
 def precisions():
@@ -143,7 +144,7 @@ def train_plainly(model, chunks, y):
 
 
 class PlainNet(SingerNet):
-    """The network with torch's convolutions alone, as anybody would write them.
+    """The network with torch's own layers alone, as anybody would write them.
 
     Its attention, which copies nothing, and its first weights stay: if anything, they
     favour it.
@@ -155,10 +156,9 @@ class PlainNet(SingerNet):
 
 
 def write_plainly(net):
-    """Let torch's own convolution over one channel do what ours does."""
+    """Let torch's own layers do what ours do."""
     for layer in net.modules():
-        if isinstance(layer, OneChannelConv2d):
-            layer.__class__ = torch.nn.Conv2d
+        layer.__class__ = PLAIN.get(type(layer), type(layer))
 
 
 class Shuffled:
